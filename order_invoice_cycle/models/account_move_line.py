@@ -1,0 +1,92 @@
+from odoo import api, fields, models
+from odoo.fields import Domain
+
+
+class AccountMoveLine(models.Model):
+    """A receivable line carries the state of its own reminders."""
+
+    _name = "account.move.line"
+    _inherit = ["account.move.line", "cycle.job.mixin"]
+    _job_error_field = "cycle_error"
+    _job_retry_field = "cycle_retry_at"
+
+    cycle_reminder_level_id = fields.Many2one(
+        "cycle.reminder.level",
+        string="Reminder level",
+        readonly=True,
+        copy=False,
+        help="The last reminder level that was delivered.",
+    )
+    cycle_date_reminded = fields.Date(
+        string="Reminded on",
+        readonly=True,
+        copy=False,
+        help="The day the last reminder level was delivered.",
+    )
+    cycle_days_paused = fields.Integer(
+        string="Days paused",
+        readonly=True,
+        copy=False,
+        help="Days of disputes that do not count as overdue.",
+    )
+    cycle_date_reminder_from = fields.Date(
+        string="No reminder before", readonly=True, copy=False
+    )
+    cycle_reminder_ids = fields.One2many("cycle.reminder", "move_line_id")
+    cycle_days_overdue = fields.Integer(
+        string="Days overdue", compute="_compute_cycle_reminder"
+    )
+    cycle_date_next_reminder = fields.Date(
+        string="Next reminder", compute="_compute_cycle_reminder"
+    )
+    cycle_reminder_note = fields.Char(
+        string="What happens next",
+        compute="_compute_cycle_reminder",
+        help="One sentence: what the reminders do next with this line, and why.",
+    )
+    cycle_error = fields.Text(readonly=True, copy=False)
+    cycle_retry_at = fields.Datetime(readonly=True, copy=False)
+
+    @api.depends(
+        "amount_residual",
+        "date_maturity",
+        "no_followup",
+        "cycle_reminder_level_id",
+        "cycle_date_reminded",
+        "move_id.is_disputed",
+    )
+    def _compute_cycle_reminder(self):
+        for company, lines in self.grouped("company_id").items():
+            today = company._cycle_today() if company else fields.Date.today()
+            judgements = self.env["cycle.reminder"]._judge(lines, today)
+            for line in lines:
+                judgement = judgements[line]
+                line.cycle_days_overdue = max(judgement.days_overdue, 0)
+                line.cycle_date_next_reminder = judgement.date_next
+                line.cycle_reminder_note = judgement.note
+
+    @api.model
+    def _get_lines_to_remind_domain(self, today, company):
+        """Return the domain of one company's receivable lines that are overdue.
+
+        The account ids are looked up first: only then does PostgreSQL use core's
+        index on unreconciled lines.
+        """
+        accounts = self.env["account.account"].search(
+            [
+                ("account_type", "=", "asset_receivable"),
+                ("company_ids", "in", company.ids),
+            ]
+        )
+        domain = (
+            Domain("account_id", "in", accounts.ids)
+            & Domain("company_id", "=", company.id)
+            & Domain("parent_state", "=", "posted")
+            & Domain("reconciled", "=", False)
+            & Domain("amount_residual", ">", 0)
+            & Domain("move_type", "=", "out_invoice")
+            & Domain("date_maturity", "<", today)
+        )
+        if not company.cycle_remind_all_invoices:
+            domain &= Domain("move_id.schedule_line_id", "!=", False)
+        return domain

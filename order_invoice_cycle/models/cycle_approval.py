@@ -1,0 +1,147 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+
+DECIDED = ("approved", "rejected")
+
+
+class CycleApproval(models.Model):
+    """One decision asked of one rule for one version of an order.
+
+    Asked (``waiting`` until the decisions before it are made, then ``pending``),
+    decided once, and never changed or deleted afterwards. When the terms change
+    before the decision, it becomes ``superseded``.
+    """
+
+    _name = "cycle.approval"
+    _inherit = ["cycle.state.mixin"]
+    _description = "Approval"
+    _order = "order_id, version, sequence, id"
+    _rec_name = "rule_name"
+
+    order_id = fields.Many2one(
+        "sale.order", required=True, index=True, ondelete="restrict"
+    )
+    company_id = fields.Many2one(related="order_id.company_id", store=True)
+    currency_id = fields.Many2one(related="order_id.currency_id")
+    amount_total = fields.Monetary(related="order_id.amount_total")
+    partner_id = fields.Many2one(related="order_id.partner_id", store=True)
+    rule_id = fields.Many2one("cycle.approval.rule", ondelete="set null")
+    rule_name = fields.Char(string="Asked by rule", required=True)
+    sequence = fields.Integer(required=True)
+    version = fields.Integer(required=True)
+    terms_hash = fields.Char(string="Terms", required=True)
+    state = fields.Selection(
+        [
+            ("waiting", "Not asked yet"),
+            ("pending", "To decide"),
+            ("approved", "Approved"),
+            ("rejected", "Rejected"),
+            ("superseded", "Superseded"),
+        ],
+        required=True,
+        default="waiting",
+        index=True,
+    )
+    _transitions = {
+        "waiting": {"pending", "superseded"},
+        "pending": {"approved", "rejected", "superseded"},
+    }
+    requester_id = fields.Many2one("res.users", string="Requested by", required=True)
+    date_requested = fields.Datetime(required=True)
+    approver_ids = fields.Many2many("res.users", string="Asked")
+    user_id = fields.Many2one("res.users", string="Decided by")
+    date_decided = fields.Datetime()
+    comment = fields.Text()
+
+    _asked_once = models.UniqueIndex(
+        "(order_id, version, sequence) WHERE state != 'superseded'",
+        "This approval has already been asked for.",
+    )
+
+    def write(self, vals):
+        """Refuse to change a decision: it is evidence, for the superuser as well."""
+        decided = self.filtered(lambda approval: approval.state in DECIDED)
+        if decided:
+            raise UserError(
+                self.env._(
+                    "The decision “%(decision)s” on order %(order)s is kept as "
+                    "evidence and cannot be changed. A new version of the order asks "
+                    "for a new one.",
+                    decision=decided[0].rule_name,
+                    order=decided[0].order_id.name,
+                )
+            )
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_never(self):
+        if self:
+            raise UserError(
+                self.env._(
+                    "Approvals are kept as evidence and cannot be deleted "
+                    "(order %(order)s).",
+                    order=self[0].order_id.name,
+                )
+            )
+
+    # === DECIDING === #
+
+    def _check_can_decide(self, user):
+        """Raise unless ``user`` was asked for each decision.
+
+        :raise AccessError: when somebody else was asked
+        """
+        for approval in self:
+            if user not in approval.approver_ids:
+                raise AccessError(
+                    self.env._(
+                        "You cannot decide about order %(order)s: “%(rule)s” asks "
+                        "%(approvers)s. Nobody approves an order of their own.",
+                        order=approval.order_id.name,
+                        rule=approval.rule_name,
+                        approvers=", ".join(approval.approver_ids.mapped("name")),
+                    )
+                )
+
+    def _set_approved(self, user, comment=None):
+        return self._update_state(
+            "approved",
+            user_id=user.id,
+            date_decided=fields.Datetime.now(),
+            comment=comment,
+        )
+
+    def _set_rejected(self, user, reason):
+        return self._update_state(
+            "rejected",
+            user_id=user.id,
+            date_decided=fields.Datetime.now(),
+            comment=reason,
+        )
+
+    def _set_superseded(self):
+        return self.filtered(
+            lambda approval: approval.state in ("waiting", "pending")
+        )._update_state("superseded")
+
+    # === ASKING === #
+
+    def _ask_next(self):
+        """Ask the first approval of each order that still waits, and notify."""
+        for order in self.order_id:
+            approvals = order._get_current_approvals()
+            if approvals.filtered(lambda approval: approval.state == "pending"):
+                continue
+            first = approvals.filtered(lambda approval: approval.state == "waiting")[:1]
+            first._update_state("pending")
+            first._notify_approvers()
+
+    def _notify_approvers(self):
+        for approval in self:
+            order = approval.order_id
+            for user in approval.approver_ids:
+                order.activity_schedule(
+                    "order_invoice_cycle.mail_activity_type_approval",
+                    summary=approval.rule_name,
+                    user_id=user.id,
+                )

@@ -1,0 +1,105 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from .res_company import PAYMENT_MODES
+
+
+class CycleApprovalRule(models.Model):
+    """Who must approve which orders; matching rules are asked in sequence."""
+
+    _name = "cycle.approval.rule"
+    _description = "Approval Rule"
+    _order = "sequence, id"
+    _check_company_auto = True
+
+    name = fields.Char(required=True, translate=True)
+    sequence = fields.Integer(default=10)
+    active = fields.Boolean(default=True)
+    company_id = fields.Many2one(
+        "res.company", help="Empty: the rule holds for every company."
+    )
+
+    amount_min = fields.Float(
+        string="Minimum amount",
+        digits="Product Price",
+        help="Order total, taxes included, in the company's currency, from which "
+        "the rule asks for approval.",
+    )
+    discount_min = fields.Float(
+        string="Minimum discount (%)",
+        help="The rule asks for approval when one line's discount is at least this.",
+    )
+    payment_mode = fields.Selection(PAYMENT_MODES, help="Empty: every payment mode.")
+    team_id = fields.Many2one(
+        "crm.team",
+        string="Sales team",
+        check_company=True,
+        help="Empty: every sales team.",
+    )
+
+    approver_ids = fields.Many2many(
+        "res.users", string="Approvers", domain=[("share", "=", False)]
+    )
+    approver_group_id = fields.Many2one(
+        "res.groups",
+        string="Approver group",
+        help="Every member may approve; used together with the approvers named.",
+    )
+    escalation_group_id = fields.Many2one(
+        "res.groups",
+        string="Escalation group",
+        default=lambda self: self.env.ref(
+            "order_invoice_cycle.group_cycle_manager", raise_if_not_found=False
+        ),
+        help="Is asked instead when no approver of the rule may decide: because the "
+        "order is their own, or because they are archived.",
+    )
+
+    @api.constrains("approver_ids", "approver_group_id", "escalation_group_id")
+    def _check_somebody_can_approve(self):
+        for rule in self:
+            if not (
+                rule.approver_ids or rule.approver_group_id or rule.escalation_group_id
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "Nobody could approve by the rule “%(rule)s”. Name an "
+                        "approver, a group or an escalation group.",
+                        rule=rule.name,
+                    )
+                )
+
+    def _filter_matching(self, order):
+        """Return the rules of ``self`` that ask for the approval of ``order``."""
+        amount = order.currency_id._convert(
+            order.amount_total, order.company_id.currency_id, order.company_id
+        )
+        discount = max(order.order_line.mapped("discount"), default=0.0)
+        return self.filtered(
+            lambda rule: rule.company_id in (order.company_id, self.env["res.company"])
+            and order.company_id.currency_id.compare_amounts(amount, rule.amount_min)
+            >= 0
+            and discount >= rule.discount_min
+            and rule.payment_mode in (False, order.payment_mode)
+            and rule.team_id in (order.team_id, self.env["crm.team"])
+        )
+
+    def _get_approvers(self, excluded, company):
+        """Return the users who may decide by this rule.
+
+        :param res.users excluded: who may not (author, salesperson, submitter)
+        :param res.company company: the order's company; approvers must have access
+        :return: the rule's approvers, else its escalation group, without ``excluded``
+        """
+        self.ensure_one()
+
+        def allowed(users):
+            return users.filtered(
+                lambda user: user.active
+                and not user.share
+                and company in user.company_ids
+                and user not in excluded
+            )
+
+        approvers = self.approver_ids | self.approver_group_id.all_user_ids
+        return allowed(approvers) or allowed(self.escalation_group_id.all_user_ids)

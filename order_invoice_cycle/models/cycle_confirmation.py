@@ -1,0 +1,307 @@
+import secrets
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ..tools.terms import sha256
+
+LIVE = ("pending", "sent")
+
+
+class CycleConfirmation(models.Model):
+    """One recipient's unique link to one version of an order, and what came of it.
+
+    The link's token is made while the mail is being sent and only its SHA-256 is
+    kept. The first recipient who confirms wins; a changed order supersedes the link.
+    """
+
+    _name = "cycle.confirmation"
+    _inherit = ["cycle.state.mixin", "cycle.message.source"]
+    _description = "Customer Confirmation"
+    _order = "id desc"
+    _rec_name = "email"
+
+    order_id = fields.Many2one(
+        "sale.order", required=True, index=True, ondelete="restrict"
+    )
+    company_id = fields.Many2one(related="order_id.company_id", store=True)
+    user_id = fields.Many2one(related="order_id.user_id")
+    partner_id = fields.Many2one("res.partner", string="Recipient", required=True)
+    email = fields.Char(required=True)
+    version = fields.Integer(required=True)
+    terms_hash = fields.Char(string="Terms", required=True)
+    state = fields.Selection(
+        [
+            ("pending", "To be sent"),
+            ("sent", "Waiting for the customer"),
+            ("commented", "Comments received"),
+            ("confirmed", "Confirmed"),
+            ("declined", "Declined"),
+            ("expired", "Expired"),
+            ("revoked", "Revoked"),
+            ("superseded", "Superseded"),
+        ],
+        required=True,
+        default="pending",
+        index=True,
+    )
+    _transitions = {
+        "pending": {"sent", "confirmed", "expired", "revoked", "superseded"},
+        "sent": {
+            "commented",
+            "confirmed",
+            "declined",
+            "expired",
+            "revoked",
+            "superseded",
+        },
+    }
+    channel = fields.Selection(
+        [
+            ("online", "Online"),
+            ("phone", "Phone"),
+            ("email", "E-mail"),
+            ("paper", "Paper"),
+            ("in_person", "In person"),
+        ],
+        required=True,
+        default="online",
+    )
+    date_sent = fields.Datetime(readonly=True)
+    date_viewed = fields.Datetime(readonly=True)
+    date_expiry = fields.Datetime(string="Valid until", readonly=True)
+    date_decided = fields.Datetime(readonly=True)
+    decided_name = fields.Char(string="Decided by", readonly=True)
+    decided_email = fields.Char(readonly=True)
+    decided_ip = fields.Char(string="IP address", readonly=True)
+    decided_user_agent = fields.Char(string="Browser", readonly=True)
+    comment = fields.Text(readonly=True)
+    reason = fields.Text(string="Reason (on behalf)", readonly=True)
+    attachment_ids = fields.Many2many(
+        "ir.attachment", string="Proof", readonly=True, bypass_search_access=True
+    )
+    event_ids = fields.One2many("cycle.confirmation.event", "confirmation_id")
+    token_sha256 = fields.Char(groups="base.group_system", copy=False)
+
+    _token_unique = models.UniqueIndex("(token_sha256) WHERE token_sha256 IS NOT NULL")
+    _confirmed_once = models.UniqueIndex(
+        "(order_id, version) WHERE state = 'confirmed'",
+        "This version of the order has already been confirmed.",
+    )
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_never(self):
+        raise UserError(
+            self.env._("Confirmations are kept as evidence and cannot be deleted.")
+        )
+
+    # === BUTTONS === #
+
+    def action_revoke(self):
+        """Make the links useless at once."""
+        self.order_id.check_access("write")
+        for confirmation in self.sudo()._update_state("revoked"):
+            confirmation._log_event("revoked", user_id=self.env.uid)
+
+    def action_verify(self):
+        """Recompute the evidence chain of the order.
+
+        :return: True when every event fits, otherwise the first one that does not
+        """
+        self.ensure_one()
+        return self.order_id.confirmation_ids.event_ids.sudo()._verify_chain()
+
+    # === TOKEN === #
+
+    def _issue_token(self):
+        """Make a new link and return it; links made before stop working."""
+        self.ensure_one()
+        token = secrets.token_urlsafe(32)
+        self.sudo().token_sha256 = sha256(token)
+        return f"{self.company_id.get_base_url()}/order/confirm/{token}"
+
+    @api.model
+    def _find_by_token(self, token):
+        """Return the confirmation a token opens, in superuser mode; else empty.
+
+        :param token: whatever the visitor sent; anything but a token opens nothing
+        """
+        confirmations = self.sudo()
+        if not isinstance(token, str) or not 20 <= len(token) <= 100:
+            return confirmations
+        return confirmations.search([("token_sha256", "=", sha256(token))], limit=1)
+
+    def _is_open(self):
+        """Tell whether this link may still be looked at."""
+        self.ensure_one()
+        expired = self.date_expiry and self.date_expiry < fields.Datetime.now()
+        decided = self.state in ("confirmed", "commented", "declined")
+        return (self.state == "sent" and not expired) or decided
+
+    def _is_current(self):
+        """Tell whether the link still shows the order's present terms."""
+        self.ensure_one()
+        return self.terms_hash == self.order_id.terms_hash
+
+    # === EVIDENCE === #
+
+    def _log_event(self, event, **values):
+        """Append one event to the order's evidence chain; see the event model."""
+        self.ensure_one()
+        return self.env["cycle.confirmation.event"]._append(self, event, **values)
+
+    def _set_viewed(self, **values):
+        """Note that the page was opened, the first time only."""
+        self.ensure_one()
+        if not self.date_viewed:
+            self.date_viewed = fields.Datetime.now()
+            self._log_event("opened", **values)
+
+    # === ANSWERS OF THE CUSTOMER === #
+
+    def _lock_order(self):
+        """Wait for everyone else who is deciding about this order.
+
+        A row changed meanwhile raises a serialization failure, on which Odoo replays
+        the request; the second answer then sees the first.
+        """
+        self.ensure_one()
+        self.env.cr.execute(
+            "SELECT 1 FROM sale_order WHERE id = %s FOR UPDATE", [self.order_id.id]
+        )
+        self.env.invalidate_all()
+
+    def _refuse_answer(self, shown_hash):
+        """Return why an answer cannot be taken now, or False.
+
+        :param str shown_hash: the terms the customer saw
+        :return: ``confirmed`` (somebody was first), ``stale`` (the offer changed),
+            ``closed`` (no longer open) or False
+        """
+        order = self.order_id
+        if order.state == "sale":
+            return "confirmed"
+        if not self._is_current() or shown_hash != self.terms_hash:
+            return "stale"
+        if self.state != "sent" or not self._is_open():
+            return "closed"
+        return False
+
+    def _confirm(self, shown_hash, name, **evidence):
+        """Confirm the order as this recipient.
+
+        :param str shown_hash: terms hash of the page the customer confirmed
+        :param str name: the name the customer declared
+        :param evidence: ``email``, ``user_id``, ``ip``, ``user_agent``, ``note``
+        :return: ``done``, or why not, as :meth:`_refuse_answer` says
+        """
+        self._lock_order()
+        refusal = self._refuse_answer(shown_hash)
+        if refusal:
+            return refusal
+        self._set_confirmed(name, **evidence)
+        self.order_id._confirm_cycle()
+        self.env["cycle.message"]._queue(
+            self,
+            "receipt",
+            self.env.ref("order_invoice_cycle.mail_template_receipt"),
+            self.partner_id,
+            self.email,
+        )
+        return "done"
+
+    def _set_confirmed(self, name, **evidence):
+        self._update_state("confirmed", **self._prepare_decision(name, evidence))
+        self._log_event("confirmed", name=name, **evidence)
+
+    def _comment(self, shown_hash, name, text, **evidence):
+        """Hand the customer's comments to sales; see :meth:`_confirm`."""
+        self._lock_order()
+        refusal = self._refuse_answer(shown_hash)
+        if refusal:
+            return refusal
+        self._update_state(
+            "commented", comment=text, **self._prepare_decision(name, evidence)
+        )
+        self._log_event("commented", name=name, **{**evidence, "note": text})
+        self.order_id._take_comments(self, name, text)
+        return "done"
+
+    def _decline(self, shown_hash, name, reason, **evidence):
+        """Decline the offer, with a reason; see :meth:`_confirm`."""
+        self._lock_order()
+        refusal = self._refuse_answer(shown_hash)
+        if refusal:
+            return refusal
+        self._update_state(
+            "declined", comment=reason, **self._prepare_decision(name, evidence)
+        )
+        self._log_event("declined", name=name, **{**evidence, "note": reason})
+        self.order_id._take_decline(self, name, reason)
+        return "done"
+
+    def _prepare_decision(self, name, evidence):
+        return {
+            "date_decided": fields.Datetime.now(),
+            "decided_name": name,
+            "decided_email": self.email,
+            "decided_ip": evidence.get("ip"),
+            "decided_user_agent": evidence.get("user_agent"),
+        }
+
+    def _set_superseded(self):
+        """Close the live links of an order whose terms have changed."""
+        live = self.filtered(lambda confirmation: confirmation.state in LIVE)
+        for confirmation in live._update_state("superseded"):
+            confirmation._log_event("superseded")
+
+    # === OUTBOX === #
+
+    def _send(self):
+        """Queue the mail with the link for each confirmation of ``self``."""
+        template = self.env.ref("order_invoice_cycle.mail_template_confirmation")
+        for confirmation in self:
+            self.env["cycle.message"]._queue(
+                confirmation,
+                "confirmation",
+                template,
+                confirmation.partner_id,
+                confirmation.email,
+            )
+
+    def _cycle_message_documents(self, message):
+        self.order_id._archive_cycle_pdf()
+
+    def _cycle_message_obstacle(self, message):
+        if message.purpose == "receipt":
+            return False
+        if self.state not in LIVE:
+            return self.env._("The link is no longer valid.")
+        if not self._is_current():
+            return self.env._("The order was changed; a new version goes out.")
+        return False
+
+    def _cycle_message_render_context(self, message):
+        if message.purpose != "confirmation":
+            return {}
+        url = self._issue_token()
+        return {"cycle_url": url, "cycle_secret": url.rpartition("/")[2]}
+
+    def _cycle_message_attachments(self, message):
+        if message.purpose == "receipt":
+            return self.order_id._get_cycle_pdf()
+        return super()._cycle_message_attachments(message)
+
+    def _cycle_message_sent(self, message):
+        if message.purpose != "confirmation":
+            return
+        days = self.company_id.cycle_confirmation_days
+        self.filtered(lambda c: c.state == "pending")._update_state("sent")
+        self.write(
+            {
+                "date_sent": message.date_sent,
+                "date_expiry": message.date_sent + timedelta(days=days),
+            }
+        )
+        self._log_event("sent")

@@ -1,0 +1,6 @@
+from odoo import models
+
+
+class CycleDashboard(models.AbstractModel):
+    _name = "cycle.dashboard"
+    _description = "Order Cycle Dashboard"

@@ -1,0 +1,443 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Command, Domain
+
+from ..tools.schedule import offset_date
+from .cycle_plan import AMOUNT_TYPES, KINDS, OFFSET_UNITS, TRIGGERS
+
+LIVE_INVOICE = ("drafted", "invoiced", "paid")
+
+
+class CycleScheduleLine(models.Model):
+    """One scheduled payment of one order: when it is due, how much, and its invoice.
+
+    It waits for its trigger, is planned for a date, becomes a draft invoice some days
+    before, then an invoice, then money. It is the source of truth of what was
+    invoiced: at most one live invoice points to it.
+    """
+
+    _name = "cycle.schedule.line"
+    _inherit = ["cycle.job.mixin"]
+    _description = "Scheduled Payment"
+    _order = "order_id desc, sequence, id"
+    _check_company_auto = True
+
+    order_id = fields.Many2one(
+        "sale.order", required=True, index=True, ondelete="cascade"
+    )
+    company_id = fields.Many2one(
+        related="order_id.company_id", store=True, index=True, precompute=True
+    )
+    partner_id = fields.Many2one(
+        related="order_id.partner_id", store=True, precompute=True
+    )
+    user_id = fields.Many2one(related="order_id.user_id", store=True, precompute=True)
+    currency_id = fields.Many2one(
+        related="order_id.currency_id", store=True, precompute=True
+    )
+    sequence = fields.Integer(default=10)
+    name = fields.Char(string="Description", required=True)
+    kind = fields.Selection(KINDS, required=True, default="instalment")
+
+    amount_type = fields.Selection(
+        AMOUNT_TYPES, string="Amount as", required=True, default="rest"
+    )
+    percent = fields.Float(
+        digits=(7, 4), help="Share of the order's total, taxes included."
+    )
+    amount_fixed = fields.Monetary(
+        string="Fixed amount", help="Taxes included, in the order's currency."
+    )
+    amount_untaxed = fields.Monetary(compute="_compute_amounts", store=True)
+    amount_tax = fields.Monetary(
+        string="Taxes", compute="_compute_amounts", store=True
+    )
+    amount_total = fields.Monetary(
+        string="Total", compute="_compute_amounts", store=True
+    )
+
+    trigger = fields.Selection(TRIGGERS, required=True, default="date")
+    offset_value = fields.Integer(string="Due after")
+    offset_unit = fields.Selection(OFFSET_UNITS, required=True, default="day")
+    offset_day = fields.Integer(string="On day")
+    date_due = fields.Date(string="Due date", index=True)
+    date_draft = fields.Date(
+        string="Draft on",
+        compute="_compute_date_draft",
+        store=True,
+        help="The day from which the draft invoice is made.",
+    )
+    term_number = fields.Integer(
+        string="Term",
+        default=1,
+        help="Term of a recurring order; a later term is billed once it is renewed.",
+    )
+    period_start = fields.Date()
+    period_end = fields.Date()
+    period_share = fields.Float(
+        string="Share of a period",
+        default=1.0,
+        digits=(16, 12),
+        help="Less than 1 for a part period, prorated by days.",
+    )
+
+    is_skipped = fields.Boolean(readonly=True, copy=False)
+    hold_reason = fields.Char(readonly=True, copy=False)
+    state = fields.Selection(
+        [
+            ("waiting", "Waiting"),
+            ("planned", "Planned"),
+            ("drafted", "Draft invoice"),
+            ("invoiced", "Invoiced"),
+            ("paid", "Paid"),
+            ("held", "On hold"),
+            ("cancelled", "Cancelled"),
+        ],
+        compute="_compute_state",
+        store=True,
+        index=True,
+    )
+    move_ids = fields.One2many("account.move", "schedule_line_id", readonly=True)
+    invoice_id = fields.Many2one(
+        "account.move",
+        string="Invoice",
+        compute="_compute_invoice_id",
+        store=True,
+        index="btree_not_null",
+    )
+    error = fields.Text(readonly=True, copy=False)
+    retry_at = fields.Datetime(string="Tried again at", readonly=True, copy=False)
+
+    _amounts_possible = models.Constraint(
+        "CHECK (percent >= 0 AND percent <= 100 AND amount_fixed >= 0"
+        " AND period_share > 0 AND period_share <= 1)",
+        "A scheduled payment is between 0 % and 100 % of the order and not negative.",
+    )
+    _offset_possible = models.Constraint(
+        "CHECK (offset_value >= 0 AND offset_day BETWEEN 0 AND 31)",
+        "A payment is due after its trigger, on a day of the month from 1 to 31 "
+        "(0 keeps the day).",
+    )
+    _due = models.Index("(date_draft) WHERE state = 'planned'")
+
+    # === COMPUTES === #
+
+    @api.depends(
+        "amount_type",
+        "percent",
+        "amount_fixed",
+        "period_share",
+        "order_id.payment_mode",
+        "order_id.currency_id",
+        "order_id.order_line.price_total",
+        "order_id.order_line.tax_ids",
+        "order_id.schedule_line_ids.amount_type",
+        "order_id.schedule_line_ids.percent",
+        "order_id.schedule_line_ids.amount_fixed",
+    )
+    def _compute_amounts(self):
+        for order, lines in self.grouped("order_id").items():
+            shares = order._get_schedule_amounts() if order else {}
+            for line in lines:
+                untaxed, tax = shares.get(line, (0.0, 0.0))
+                line.amount_untaxed = untaxed
+                line.amount_tax = tax
+                line.amount_total = untaxed + tax
+
+    @api.depends(
+        "date_due", "order_id.plan_id", "company_id.cycle_lead_days"
+    )
+    def _compute_date_draft(self):
+        for line in self:
+            days = line._get_lead_days()
+            line.date_draft = line.date_due and line.date_due - timedelta(days=days)
+
+    @api.depends("move_ids.state", "move_ids.move_type")
+    def _compute_invoice_id(self):
+        for line in self:
+            line.invoice_id = line.move_ids.filtered(
+                lambda move: move.state != "cancel" and move.move_type == "out_invoice"
+            )[:1]
+
+    @api.depends(
+        "order_id.state",
+        "order_id.is_paused",
+        "order_id.term_number",
+        "term_number",
+        "is_skipped",
+        "hold_reason",
+        "date_due",
+        "invoice_id.state",
+        "invoice_id.payment_state",
+    )
+    def _compute_state(self):
+        for line in self:
+            line.state = line._get_state()
+
+    def _get_state(self):
+        invoice = self.invoice_id
+        if invoice.state == "draft":
+            return "drafted"
+        if invoice.payment_state == "reversed":
+            return "cancelled"
+        if invoice.payment_state in ("paid", "in_payment"):
+            return "paid"
+        if invoice:
+            return "invoiced"
+        if self.is_skipped or self.order_id.state == "cancel":
+            return "cancelled"
+        if self.hold_reason:
+            return "held"
+        if (
+            self.order_id.state != "sale"
+            or not self.date_due
+            or self.order_id.is_paused
+            or self.term_number > self.order_id.term_number
+        ):
+            return "waiting"
+        return "planned"
+
+    @api.depends("name", "order_id.name")
+    def _compute_display_name(self):
+        for line in self:
+            line.display_name = f"{line.order_id.name or ''} – {line.name or ''}"
+
+    # === CHECKS === #
+
+    @api.constrains("date_due", "order_id")
+    def _check_due_after_start(self):
+        for line in self:
+            start = line.order_id.service_date_start
+            if (
+                line.trigger == "date"
+                and line.kind in ("instalment", "period")
+                and line.date_due
+                and start
+                and line.date_due < start
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "“%(line)s” of order %(order)s would be due on %(due)s, before "
+                        "the service starts on %(start)s. Give it a later date, or "
+                        "make it a deposit.",
+                        line=line.name,
+                        order=line.order_id.name,
+                        due=line.date_due,
+                        start=start,
+                    )
+                )
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_invoiced(self):
+        for line in self:
+            if line.invoice_id or line.order_id.state == "sale":
+                raise UserError(
+                    self.env._(
+                        "“%(line)s” is part of a confirmed schedule and cannot be "
+                        "deleted. Skip it instead.",
+                        line=line.display_name,
+                    )
+                )
+
+    # === DATES === #
+
+    def _get_lead_days(self):
+        self.ensure_one()
+        plan = self.order_id.plan_id
+        if plan.has_lead_days:
+            return plan.lead_days
+        return (self.company_id or self.order_id.company_id).cycle_lead_days
+
+    def _set_triggered(self, trigger, date):
+        """Date the lines that wait for ``trigger``, which happened on ``date``."""
+        for line in self.filtered(lambda line: line.trigger == trigger):
+            line.date_due = offset_date(
+                date, line.offset_value, line.offset_unit, line.offset_day
+            )
+
+    # === BUTTONS === #
+
+    def action_draft_invoice(self):
+        """Draft the invoices of ``self``; lines that have one keep it.
+
+        :return: the draft invoices, one per line, ``account.move``
+        :raise UserError: when a line is not waiting to be invoiced
+        """
+        self.order_id.check_access("write")
+        self._draft_invoices()
+        return self.invoice_id
+
+    def action_hold(self, reason=None):
+        """Keep the lines from being drafted until they are released."""
+        self.order_id.check_access("write")
+        lines = self.filtered(lambda line: not line.invoice_id and not line.is_skipped)
+        lines.sudo().hold_reason = reason or self.env._(
+            "Put on hold by %(user)s", user=self.env.user.name
+        )
+
+    def action_release(self):
+        """Let held lines be drafted again."""
+        self.order_id.check_access("write")
+        self.sudo().hold_reason = False
+        self.env.ref("order_invoice_cycle.ir_cron_draft_invoices").sudo()._trigger()
+
+    def action_skip(self):
+        """Give the lines up for good: they are never invoiced."""
+        self.order_id.check_access("write")
+        invoiced = self.filtered("invoice_id")[:1]
+        if invoiced:
+            raise UserError(
+                self.env._(
+                    "“%(line)s” has an invoice and cannot be skipped. Cancel or "
+                    "credit the invoice first.",
+                    line=invoiced.display_name,
+                )
+            )
+        self.sudo().write({"is_skipped": True, "hold_reason": False})
+
+    def action_view_invoice(self):
+        self.ensure_one()
+        return self.invoice_id.get_formview_action()
+
+    # === DRAFTING === #
+
+    @api.model
+    def _get_lines_to_draft_domain(self, today, now):
+        """Return the domain of the lines whose draft invoice is due."""
+        return (
+            Domain("state", "=", "planned")
+            & Domain("date_draft", "<=", today)
+            & (Domain("retry_at", "=", False) | Domain("retry_at", "<=", now))
+        )
+
+    @api.model
+    def _cron_draft_invoices(self, today=None):
+        """Draft the invoices that are due within the lead days, oldest first.
+
+        :param date today: the day it counts as, for every company; by default each
+            company's own today
+        """
+        now = fields.Datetime.now()
+
+        def get_domain(model):
+            company = model.env.company
+            day = today or company._cycle_today()
+            return model._get_lines_to_draft_domain(day, now) & Domain(
+                "company_id", "=", company.id
+            )
+
+        self._run_job(
+            get_domain,
+            lambda lines: lines._draft_invoices(),
+            cron="order_invoice_cycle.ir_cron_draft_invoices",
+            order="date_due, id",
+        )
+
+    @api.model
+    def _cron_renew_terms(self, today=None):
+        """Renew the recurring orders whose notice period has begun.
+
+        :param date today: the day it counts as; by default each company's own
+        """
+        now = fields.Datetime.now()
+
+        def get_domain(model):
+            company = model.env.company
+            day = today or company._cycle_today()
+            return (
+                Domain("company_id", "=", company.id)
+                & Domain("state", "=", "sale")
+                & Domain("is_paused", "=", False)
+                & Domain("date_renewal", "<=", day)
+                & (
+                    Domain("cycle_retry_at", "=", False)
+                    | Domain("cycle_retry_at", "<=", now)
+                )
+            )
+
+        self.env["sale.order"]._run_job(
+            get_domain,
+            lambda orders: orders._renew_term(),
+            cron="order_invoice_cycle.ir_cron_renew_terms",
+            order="date_renewal, id",
+        )
+
+    def _draft_invoices(self):
+        """Create one draft invoice per line that has none, in one batch."""
+        lines = self.filtered(lambda line: not line.invoice_id)
+        for line in lines:
+            if line.state not in ("planned", "held"):
+                raise UserError(
+                    self.env._(
+                        "“%(line)s” cannot be invoiced: it is “%(state)s”. %(hint)s",
+                        line=line.display_name,
+                        state=dict(self._fields["state"]._description_selection(self.env))[
+                            line.state
+                        ],
+                        hint=line._get_drafting_hint(),
+                    )
+                )
+        for company, company_lines in lines.grouped("company_id").items():
+            values = [
+                line.with_company(company)._prepare_invoice() for line in company_lines
+            ]
+            # In sudo as core does: a salesperson may invoice an order without being
+            # allowed to write invoices.
+            moves = (
+                self.env["account.move"]
+                .sudo()
+                .with_company(company)
+                .with_context(mail_create_nolog=True, default_move_type="out_invoice")
+                .create(values)
+            )
+            moves._message_log_batch(
+                bodies={
+                    move.id: self.env._(
+                        "Draft of “%(line)s”, due on %(date)s.",
+                        line=move.schedule_line_id.display_name,
+                        date=move.schedule_line_id.date_due,
+                    )
+                    for move in moves
+                }
+            )
+        lines.sudo().hold_reason = False
+        lines._job_succeeded()
+
+    def _get_drafting_hint(self):
+        """Return what has to happen before this line can be invoiced."""
+        self.ensure_one()
+        order = self.order_id
+        if order.state != "sale":
+            return self.env._("The customer has not confirmed the order.")
+        if self.is_skipped:
+            return self.env._("It was skipped.")
+        if order.is_paused:
+            return self.env._("The order is paused: resume it first.")
+        if self.term_number > order.term_number:
+            return self.env._("Its term has not been renewed yet.")
+        if self.trigger == "completion":
+            return self.env._("Mark the order as completed first.")
+        return self.env._("Give it a due date first.")
+
+    def _prepare_invoice(self):
+        """Return the values of the draft invoice of this line."""
+        self.ensure_one()
+        order = self.order_id.sudo().with_company(self.company_id)
+        order = order.with_context(lang=order.partner_invoice_id.lang)
+        return {
+            **order._prepare_invoice(),
+            "schedule_line_id": self.id,
+            "invoice_payment_term_id": False,
+            "invoice_date_due": self.date_due,
+            "invoice_line_ids": [
+                Command.create(values)
+                for values in order._prepare_schedule_invoice_lines(self)
+            ],
+        }
+
+    # === JOB === #
+
+    def _job_document(self):
+        return self.order_id

@@ -1,0 +1,28 @@
+from odoo import models
+
+
+class PaymentTransaction(models.Model):
+    _inherit = "payment.transaction"
+
+    def _check_amount_and_confirm_order(self):
+        """Leave unconfirmed cycle orders alone: a payment is not a confirmation.
+
+        Refusing them loudly would make the post-processing of a real payment fail
+        and be retried for days.
+        """
+        unconfirmed = self.filtered(
+            lambda tx: any(
+                order.payment_mode and not order._is_confirmed_by_customer()
+                for order in tx.sale_order_ids
+            )
+        )
+        return super(
+            PaymentTransaction, self - unconfirmed
+        )._check_amount_and_confirm_order()
+
+    def _invoice_sale_orders(self):
+        """Invoice paid orders automatically, except those with a schedule."""
+        scheduled = self.filtered(
+            lambda tx: any(order.payment_mode for order in tx.sale_order_ids)
+        )
+        return super(PaymentTransaction, self - scheduled)._invoice_sale_orders()

@@ -1,0 +1,79 @@
+from odoo import api, fields, models
+
+PAYMENT_MODES = [
+    ("prepayment", "Prepayment"),
+    ("after_completion", "After completion"),
+    ("instalments", "Instalments"),
+    ("recurring", "Recurring"),
+]
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    cycle_default_payment_mode = fields.Selection(
+        PAYMENT_MODES,
+        string="Default payment mode",
+        help="Payment mode of new orders. Empty: new orders stay outside the order "
+        "cycle until somebody picks a payment mode.",
+    )
+    cycle_lead_days = fields.Integer(
+        string="Draft invoices this many days before they are due",
+        default=7,
+        help="A scheduled payment becomes a draft invoice this many days before its "
+        "due date. A payment plan may set its own number.",
+    )
+    cycle_min_payment_days = fields.Integer(
+        string="Days to pay, at least",
+        default=7,
+        help="An invoice is never due earlier than this many days after the day it "
+        "is published, even when it was scheduled earlier.",
+    )
+    cycle_confirmation_days = fields.Integer(
+        string="Confirmation link is valid for (days)",
+        default=30,
+        help="After that many days the customer's link answers that it is no longer "
+        "valid; a new one can be sent from the order.",
+    )
+    cycle_auto_send_confirmation = fields.Boolean(
+        string="Send the link on approval",
+        default=True,
+        help="The customer receives the confirmation link as soon as the last "
+        "approver has approved.",
+    )
+    cycle_allow_self_approval = fields.Boolean(
+        string="Allow approving one's own orders",
+        help="Without it, neither the author of an order, nor its salesperson, nor "
+        "who submitted it may approve it.",
+    )
+    cycle_remind_all_invoices = fields.Boolean(
+        string="Remind about every overdue invoice",
+        help="Also send reminders for customer invoices that did not come from an "
+        "order of the order cycle.",
+    )
+
+    _cycle_days_not_negative = models.Constraint(
+        "CHECK (cycle_lead_days >= 0 AND cycle_min_payment_days >= 0"
+        " AND cycle_confirmation_days > 0)",
+        "The lead days and the days to pay cannot be negative, and a confirmation "
+        "link is valid for at least one day.",
+    )
+
+    def _cycle_today(self):
+        """Return today's date where the company is.
+
+        Called once per entry point; everything below is given the date.
+        """
+        return self._cycle_date(fields.Datetime.now())
+
+    def _cycle_date(self, moment):
+        """Return the date that a UTC datetime falls on where the company is."""
+        self.ensure_one()
+        timezone = self.sudo().partner_id.tz or self.env.user.tz or "UTC"
+        local = self.with_context(tz=timezone)
+        return fields.Datetime.context_timestamp(local, moment).date()
+
+    @api.model
+    def _cycle_lang(self, partner):
+        """Return the language to write to ``partner`` in: an installed one."""
+        return partner.lang or self.env.lang or self.env.company.partner_id.lang

@@ -1,0 +1,27 @@
+from odoo import fields, models
+
+
+class ResConfigSettings(models.TransientModel):
+    _inherit = "res.config.settings"
+
+    cycle_default_payment_mode = fields.Selection(
+        related="company_id.cycle_default_payment_mode", readonly=False
+    )
+    cycle_lead_days = fields.Integer(
+        related="company_id.cycle_lead_days", readonly=False
+    )
+    cycle_min_payment_days = fields.Integer(
+        related="company_id.cycle_min_payment_days", readonly=False
+    )
+    cycle_confirmation_days = fields.Integer(
+        related="company_id.cycle_confirmation_days", readonly=False
+    )
+    cycle_auto_send_confirmation = fields.Boolean(
+        related="company_id.cycle_auto_send_confirmation", readonly=False
+    )
+    cycle_allow_self_approval = fields.Boolean(
+        related="company_id.cycle_allow_self_approval", readonly=False
+    )
+    cycle_remind_all_invoices = fields.Boolean(
+        related="company_id.cycle_remind_all_invoices", readonly=False
+    )

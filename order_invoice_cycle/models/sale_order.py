@@ -1,0 +1,308 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.tools import float_repr, html2plaintext
+
+from ..tools.terms import canonical_json, terms_hash
+from .res_company import PAYMENT_MODES
+
+# Fields of an order that its terms are made of; their change needs a new version.
+TERMS_FIELDS = [
+    "partner_id",
+    "currency_id",
+    "note",
+    "payment_term_id",
+    "payment_mode",
+    "plan_id",
+    "service_date_start",
+    "service_date_end",
+    "recurrence_interval",
+    "recurrence_unit",
+    "recurrence_count",
+    "recurrence_in_advance",
+    "auto_renew",
+    "notice_days",
+]
+
+
+class SaleOrder(models.Model):
+    """An order with a payment mode goes through the order cycle; others do not."""
+
+    _name = "sale.order"
+    _inherit = ["sale.order", "cycle.job.mixin"]
+    _job_error_field = "cycle_error"
+    _job_retry_field = "cycle_retry_at"
+
+    payment_mode = fields.Selection(
+        PAYMENT_MODES,
+        default=lambda self: self.env.company.cycle_default_payment_mode,
+        tracking=True,
+        help="How the customer pays. Empty: the order stays outside the order cycle "
+        "and behaves as any other sales order.",
+    )
+    service_date_start = fields.Date(
+        string="Service start",
+        help="First day of the service; recurring periods are counted from it.",
+    )
+    service_date_end = fields.Date(
+        string="Service end", help="Last day of the service, if there is one."
+    )
+    cycle_stage = fields.Selection(
+        [
+            ("draft", "Draft"),
+            ("to_approve", "To Approve"),
+            ("rejected", "Rejected"),
+            ("approved", "Approved"),
+            ("awaiting_customer", "Waiting for Customer"),
+            ("changes_requested", "Changes Requested"),
+            ("confirmed", "Running"),
+            ("completed", "Completed"),
+            ("cancelled", "Cancelled"),
+        ],
+        string="Stage",
+        compute="_compute_cycle_stage",
+        store=True,
+        index="btree_not_null",
+        tracking=True,
+    )
+    terms_hash = fields.Char(
+        string="Terms",
+        compute="_compute_terms_hash",
+        store=True,
+        help="Fingerprint of what the customer is offered. Approval and confirmation "
+        "hold for exactly these terms.",
+    )
+    terms_version = fields.Integer(string="Version", readonly=True, copy=False)
+    cycle_error = fields.Text(readonly=True, copy=False)
+    cycle_retry_at = fields.Datetime(readonly=True, copy=False)
+
+    # === TERMS === #
+
+    @api.depends(
+        *TERMS_FIELDS,
+        "amount_untaxed",
+        "amount_tax",
+        "amount_total",
+        "order_line.display_type",
+        "order_line.product_id",
+        "order_line.name",
+        "order_line.sequence",
+        "order_line.product_uom_qty",
+        "order_line.product_uom_id",
+        "order_line.price_unit",
+        "order_line.discount",
+        "order_line.tax_ids",
+        "schedule_line_ids.sequence",
+        "schedule_line_ids.name",
+        "schedule_line_ids.kind",
+        "schedule_line_ids.amount_type",
+        "schedule_line_ids.percent",
+        "schedule_line_ids.amount_fixed",
+        "schedule_line_ids.trigger",
+        "schedule_line_ids.offset_value",
+        "schedule_line_ids.offset_unit",
+        "schedule_line_ids.offset_day",
+        "schedule_line_ids.date_due",
+    )
+    def _compute_terms_hash(self):
+        for order in self:
+            order.terms_hash = order.payment_mode and terms_hash(order._get_terms())
+
+    def _get_terms(self):
+        """Return what the customer is offered, as plain text values.
+
+        The content of the approval, the confirmation and their evidence: two orders
+        with equal terms are the same offer. Records are named by id, so that a
+        customer who moves house does not void a signature.
+
+        :return: a dict that :func:`tools.terms.canonical_json` accepts
+        """
+        self.ensure_one()
+        order = self
+        digits = order.currency_id.decimal_places
+        terms = {
+            "customer": order.partner_id._origin.id,
+            "currency": order.currency_id.name,
+            "lines": [line._get_terms() for line in order.order_line],
+            "amount_untaxed": float_repr(order.amount_untaxed, digits),
+            "amount_tax": float_repr(order.amount_tax, digits),
+            "amount_total": float_repr(order.amount_total, digits),
+            "service_start": fields.Date.to_string(order.service_date_start) or "",
+            "service_end": fields.Date.to_string(order.service_date_end) or "",
+            "payment_mode": order.payment_mode or "",
+            "payment_term": order.payment_term_id.id or 0,
+            "terms_text": html2plaintext(order.note or "").strip(),
+        }
+        if order.payment_mode == "recurring":
+            terms["recurrence"] = {
+                "interval": order.recurrence_interval,
+                "unit": order.recurrence_unit or "",
+                "periods_per_term": order.recurrence_count,
+                "in_advance": order.recurrence_in_advance,
+                "auto_renew": order.auto_renew,
+                "notice_days": order.notice_days,
+            }
+        else:
+            terms["schedule"] = [
+                line._get_terms()
+                for line in order.schedule_line_ids.sorted(
+                    lambda line: (line.sequence, line._origin.id or 0)
+                )
+            ]
+        return terms
+
+    def _get_terms_json(self):
+        """Return the canonical JSON whose SHA-256 is ``terms_hash``."""
+        self.ensure_one()
+        return canonical_json(self._get_terms())
+
+    # === STAGE === #
+
+    @api.depends(
+        "payment_mode",
+        "state",
+        "terms_hash",
+        "terms_version",
+        "approval_ids.state",
+        "approval_ids.terms_hash",
+        "confirmation_ids.state",
+        "confirmation_ids.terms_hash",
+        "schedule_line_ids.state",
+    )
+    def _compute_cycle_stage(self):
+        for order in self:
+            order.cycle_stage = order.payment_mode and order._get_cycle_stage()
+
+    def _get_cycle_stage(self):
+        if self.state == "cancel":
+            return "cancelled"
+        if self.state == "sale":
+            ended = self.schedule_line_ids and all(
+                line.state in ("paid", "cancelled") for line in self.schedule_line_ids
+            )
+            return "completed" if ended else "confirmed"
+        answers = set(self._get_current_confirmations().mapped("state"))
+        if answers & {"pending", "sent", "confirmed"}:
+            return "awaiting_customer"
+        if "commented" in answers:
+            return "changes_requested"
+        decisions = self._get_current_approvals().mapped("state")
+        if "rejected" in decisions:
+            return "rejected"
+        if decisions and all(decision == "approved" for decision in decisions):
+            return "approved"
+        return "to_approve" if decisions else "draft"
+
+    # === NO DOOR AROUND THE CYCLE === #
+
+    @api.constrains("state", *TERMS_FIELDS)
+    def _check_confirmed_terms(self):
+        """The invariant: a cycle order is a sale only on confirmed, unchanged terms.
+
+        It holds for every way of writing, so no button, import, remote call or
+        context key needs a guard of its own.
+        """
+        for order in self:
+            if order.state == "sale" and order.payment_mode:
+                if not order._is_confirmed_by_customer():
+                    raise ValidationError(order._get_confirmation_obstacle())
+            elif not order.payment_mode and order.terms_version:
+                raise ValidationError(
+                    self.env._(
+                        "Order %(order)s is in the order cycle: its approvals belong "
+                        "to it, so the payment mode cannot be removed. Choose another "
+                        "payment mode, or make a copy of the order.",
+                        order=order.name,
+                    )
+                )
+
+    def _get_confirmation_obstacle(self):
+        """Return why this order may not be confirmed yet, and what to do."""
+        self.ensure_one()
+        if self.state == "sale":
+            return self.env._(
+                "The terms of order %(order)s are confirmed by the customer and "
+                "cannot be changed. Cancel it and set it back to quotation to offer "
+                "new terms.",
+                order=self.name,
+            )
+        if not self._is_approved():
+            return self.env._(
+                "Order %(order)s is in the order cycle and its terms are not approved "
+                "yet. Submit it for approval; then the customer receives the link to "
+                "confirm.",
+                order=self.name,
+            )
+        return self.env._(
+            "Order %(order)s waits for the customer's confirmation. The customer "
+            "confirms by the link in the e-mail; a manager can record a confirmation "
+            "that came another way.",
+            order=self.name,
+        )
+
+    def _confirmation_error_message(self):
+        message = super()._confirmation_error_message()
+        if not message and self.payment_mode and not self._is_confirmed_by_customer():
+            return self._get_confirmation_obstacle()
+        return message
+
+    def _has_to_be_signed(self):
+        return not self.payment_mode and super()._has_to_be_signed()
+
+    def _has_to_be_paid(self):
+        return not self.payment_mode and super()._has_to_be_paid()
+
+    def action_quotation_send(self):
+        """Open core's send wizard, except for cycle orders: their link is sent."""
+        cycle_order = self.filtered("payment_mode")[:1]
+        if cycle_order:
+            raise UserError(
+                self.env._(
+                    "Order %(order)s is in the order cycle: the customer receives a "
+                    "link of their own instead of the quotation. Use “Submit for "
+                    "approval”, then “Send link”.",
+                    order=cycle_order.name,
+                )
+            )
+        return super().action_quotation_send()
+
+    def action_draft(self):
+        """Set cancelled orders back to quotation: a new version, to approve anew."""
+        result = super().action_draft()
+        for order in self.filtered("payment_mode"):
+            order.terms_version += 1
+        return result
+
+    # === CORE FLOW === #
+
+    def _action_confirm(self):
+        result = super()._action_confirm()
+        self.filtered("payment_mode")._start_schedule()
+        return result
+
+    def _action_cancel(self):
+        result = super()._action_cancel()
+        cycle_orders = self.filtered("payment_mode")
+        cycle_orders.confirmation_ids.sudo()._set_superseded()
+        cycle_orders.approval_ids.sudo()._set_superseded()
+        return result
+
+    def _create_invoices(self, grouped=False, final=False, date=None):
+        cycle_orders = self.filtered("payment_mode")
+        moves = self.env["account.move"]
+        if self - cycle_orders or not self:
+            moves = super(SaleOrder, self - cycle_orders)._create_invoices(
+                grouped=grouped, final=final, date=date
+            )
+        return moves | cycle_orders._draft_next_invoice()
+
+    @api.depends("payment_mode", "schedule_line_ids.state")
+    def _compute_invoice_status(self):
+        super()._compute_invoice_status()
+        for order in self.filtered(lambda o: o.payment_mode and o.state == "sale"):
+            states = set(order.schedule_line_ids.mapped("state"))
+            if states & {"planned", "held"}:
+                order.invoice_status = "to invoice"
+            elif states and "waiting" not in states:
+                order.invoice_status = "invoiced"
+            else:
+                order.invoice_status = "no"

@@ -1,0 +1,231 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+
+class SaleOrder(models.Model):
+    """Approval: submit, approve, reject. The decisions are ``cycle.approval``."""
+
+    _inherit = "sale.order"
+
+    approval_ids = fields.One2many(
+        "cycle.approval", "order_id", readonly=True, copy=False
+    )
+    can_decide = fields.Boolean(
+        string="Can approve",
+        compute="_compute_can_decide",
+        help="You are asked to approve this order.",
+    )
+
+    @api.depends("approval_ids.state", "approval_ids.approver_ids", "terms_hash")
+    @api.depends_context("uid")
+    def _compute_can_decide(self):
+        for order in self:
+            pending = order._get_pending_approval()
+            order.can_decide = self.env.user in pending.approver_ids
+
+    # === BUTTONS === #
+
+    def action_submit_for_approval(self):
+        """Ask for the approval of the present terms.
+
+        The first matching rule is asked first; without a matching rule the order
+        counts as approved, and that is recorded as well.
+
+        :raise UserError: when the order is not complete, naming what is missing
+        """
+        for order in self:
+            order._check_can_submit()
+        for order in self:
+            order._submit_for_approval()
+
+    def action_approve(self, comment=None):
+        """Approve the orders, as one of the approvers who are asked now.
+
+        :param str comment: kept with the decision
+        :raise AccessError: when somebody else is asked (nobody approves their own)
+        """
+        for order in self:
+            approval = order._get_approval_to_decide()
+            approval._set_approved(self.env.user, comment)
+            order._after_decision()
+
+    def action_reject(self, reason):
+        """Reject the orders; the salesperson is told why.
+
+        :param str reason: mandatory, kept with the decision
+        :raise UserError: without a reason
+        """
+        if not (reason or "").strip():
+            raise UserError(
+                self.env._("Say why you reject the order: sales will read it.")
+            )
+        for order in self:
+            approval = order._get_approval_to_decide()
+            approval._set_rejected(self.env.user, reason)
+            order._get_current_approvals()._set_superseded()
+            order._close_approval_activities()
+            order.sudo().activity_schedule(
+                "order_invoice_cycle.mail_activity_type_rejected",
+                note=reason,
+                user_id=(order.user_id or order.create_uid).id,
+            )
+
+    def action_open_reject(self):
+        """Open the dialog that asks for the reason."""
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Reject"),
+            "res_model": "cycle.approval.reject",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_order_ids": self.ids},
+        }
+
+    # === STEPS === #
+
+    def _get_current_approvals(self):
+        """Return the decisions asked for the present version and terms, in order."""
+        self.ensure_one()
+        return self.approval_ids.filtered(
+            lambda approval: approval.version == self.terms_version
+            and approval.terms_hash == self.terms_hash
+            and approval.state != "superseded"
+        ).sorted("sequence")
+
+    def _get_pending_approval(self):
+        return self._get_current_approvals().filtered(
+            lambda approval: approval.state == "pending"
+        )
+
+    def _is_approved(self):
+        """Tell whether every decision about the present terms is an approval."""
+        self.ensure_one()
+        approvals = self._get_current_approvals()
+        return bool(approvals) and all(
+            approval.state == "approved" for approval in approvals
+        )
+
+    def _check_can_submit(self):
+        self.ensure_one()
+        if not self.payment_mode:
+            problem = self.env._("Choose a payment mode first.")
+        elif self.cycle_stage not in (
+            "draft",
+            "rejected",
+            "changes_requested",
+            "to_approve",
+        ):
+            problem = self.env._(
+                "It is “%(stage)s”.",
+                stage=dict(self._fields["cycle_stage"]._description_selection(self.env))[
+                    self.cycle_stage
+                ],
+            )
+        elif self._get_pending_approval():
+            problem = self.env._("These terms have already been submitted.")
+        elif not self._get_priced_lines():
+            problem = self.env._("Add at least one order line.")
+        else:
+            problem = self._get_schedule_problem()
+        if problem:
+            raise UserError(
+                self.env._(
+                    "Order %(order)s cannot be submitted. %(problem)s",
+                    order=self.name,
+                    problem=problem,
+                )
+            )
+
+    def _submit_for_approval(self):
+        self.ensure_one()
+        self.check_access("write")
+        order = self.sudo()
+        order.approval_ids._set_superseded()
+        order.confirmation_ids._set_superseded()
+        order._close_approval_activities()
+        order.terms_version += 1
+        rules = self.env["cycle.approval.rule"].sudo().search([])
+        rules = rules._filter_matching(order)
+        if rules:
+            self.env["cycle.approval"].sudo().create(
+                [
+                    order._prepare_approval(rule, position)
+                    for position, rule in enumerate(rules, start=1)
+                ]
+            )._ask_next()
+        else:
+            self.env["cycle.approval"].sudo().create(
+                {
+                    **order._prepare_approval(rules, 1),
+                    "rule_name": self.env._("No rule asks for an approval"),
+                    "state": "approved",
+                    "date_decided": fields.Datetime.now(),
+                }
+            )
+            order._after_decision()
+
+    def _prepare_approval(self, rule, position):
+        """Return the values of one decision asked of one rule.
+
+        :raise UserError: when nobody is left who may decide
+        """
+        excluded = self.env["res.users"]
+        if not self.company_id.cycle_allow_self_approval:
+            excluded = self.create_uid | self.user_id | self.env.user
+        approvers = rule._get_approvers(excluded, self.company_id) if rule else excluded
+        if rule and not approvers:
+            raise UserError(
+                self.env._(
+                    "Nobody may approve order %(order)s by the rule “%(rule)s”: its "
+                    "approvers and escalation group are empty, or consist only of the "
+                    "author, the salesperson and you. Ask an administrator to add "
+                    "somebody.",
+                    order=self.name,
+                    rule=rule.name,
+                )
+            )
+        return {
+            "order_id": self.id,
+            "rule_id": rule.id,
+            "rule_name": rule.name,
+            "sequence": position,
+            "version": self.terms_version,
+            "terms_hash": self.terms_hash,
+            "requester_id": self.env.uid,
+            "date_requested": fields.Datetime.now(),
+            "approver_ids": [(6, 0, approvers.ids if rule else [])],
+        }
+
+    def _get_approval_to_decide(self):
+        """Return the decision that the present user is asked for, in superuser mode."""
+        self.ensure_one()
+        approval = self._get_pending_approval()
+        if not approval:
+            raise UserError(
+                self.env._(
+                    "No approval of order %(order)s is pending: it is “%(stage)s”. "
+                    "If the order was changed, sales must submit it again.",
+                    order=self.name,
+                    stage=dict(
+                        self._fields["cycle_stage"]._description_selection(self.env)
+                    ).get(self.cycle_stage, "-"),
+                )
+            )
+        approval._check_can_decide(self.env.user)
+        # Approvers cannot write approvals: their decision is the only way in.
+        return approval.sudo()
+
+    def _after_decision(self):
+        """Ask the next approver, or send the link once everybody has approved."""
+        self.ensure_one()
+        order = self.sudo()
+        order._close_approval_activities()
+        if not order._is_approved():
+            order.approval_ids._ask_next()
+        elif order.company_id.cycle_auto_send_confirmation:
+            order._send_confirmation()
+
+    def _close_approval_activities(self):
+        self.sudo().activity_unlink(
+            ["order_invoice_cycle.mail_activity_type_approval"]
+        )

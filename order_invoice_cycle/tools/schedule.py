@@ -1,0 +1,165 @@
+"""Dates and shares of a payment schedule: plain arithmetic, no database.
+
+Every function takes the dates it needs; none asks the clock.
+"""
+
+import calendar
+import datetime
+from fractions import Fraction
+
+MONTHS_PER_UNIT = {"month": 1, "quarter": 3, "year": 12}
+
+
+def on_day(year, month, day):
+    """Return the date of ``day`` in a month, clipped to the month's last day.
+
+    >>> on_day(2027, 2, 31)
+    datetime.date(2027, 2, 28)
+    >>> on_day(2028, 2, 30)
+    datetime.date(2028, 2, 29)
+    """
+    last_day = calendar.monthrange(year, month)[1]
+    return datetime.date(year, month, min(day, last_day))
+
+
+def add_months(anchor, months, day=None):
+    """Return ``anchor`` moved by whole months, on the anchor's own day.
+
+    The day is taken from the anchor each time, never from the previous result, so
+    a schedule that starts on the 31st comes back to the 31st.
+
+    :param datetime.date anchor: the first date of the series
+    :param int months: how many months later (negative: earlier)
+    :param int day: day of the month to use instead of the anchor's (31 = last day)
+
+    >>> [add_months(datetime.date(2027, 1, 31), n).isoformat() for n in range(4)]
+    ['2027-01-31', '2027-02-28', '2027-03-31', '2027-04-30']
+    >>> add_months(datetime.date(2028, 2, 29), 12)
+    datetime.date(2029, 2, 28)
+    >>> add_months(datetime.date(2028, 2, 29), 48)
+    datetime.date(2032, 2, 29)
+    >>> add_months(datetime.date(2027, 1, 15), 1, day=31)
+    datetime.date(2027, 2, 28)
+    """
+    index = anchor.year * 12 + anchor.month - 1 + months
+    return on_day(index // 12, index % 12 + 1, day or anchor.day)
+
+
+def offset_date(anchor, value, unit, day=None):
+    """Return the date ``value`` days or months after ``anchor``.
+
+    :param datetime.date anchor: the event that is counted from
+    :param int value: how many units after it
+    :param str unit: ``day`` or ``month``
+    :param int day: day of the month to move to (31 = last day of the month); the
+        result is never before the anchor moved by ``value``
+
+    >>> offset_date(datetime.date(2027, 1, 20), 14, "day")
+    datetime.date(2027, 2, 3)
+    >>> offset_date(datetime.date(2027, 1, 31), 1, "month")
+    datetime.date(2027, 2, 28)
+    >>> offset_date(datetime.date(2027, 1, 20), 0, "day", day=31)
+    datetime.date(2027, 1, 31)
+    >>> offset_date(datetime.date(2027, 1, 20), 0, "day", day=10)
+    datetime.date(2027, 2, 10)
+    """
+    if unit == "month":
+        date = add_months(anchor, value)
+    else:
+        date = anchor + datetime.timedelta(days=value)
+    if not day:
+        return date
+    moved = on_day(date.year, date.month, day)
+    return moved if moved >= date else add_months(date, 1, day=day)
+
+
+def period_start(anchor, index, interval, unit):
+    """Return the first day of period ``index`` (0 = the one that starts on anchor).
+
+    :param datetime.date anchor: the service start
+    :param int index: number of the period, from 0
+    :param int interval: how many units one period lasts
+    :param str unit: ``week``, ``month``, ``quarter`` or ``year``
+
+    >>> period_start(datetime.date(2027, 1, 31), 1, 1, "month")
+    datetime.date(2027, 2, 28)
+    >>> period_start(datetime.date(2027, 1, 31), 2, 1, "month")
+    datetime.date(2027, 3, 31)
+    >>> period_start(datetime.date(2027, 1, 4), 3, 2, "week")
+    datetime.date(2027, 2, 15)
+    """
+    if unit == "week":
+        return anchor + datetime.timedelta(weeks=index * interval)
+    return add_months(anchor, index * interval * MONTHS_PER_UNIT[unit])
+
+
+def period(anchor, index, interval, unit):
+    """Return first and last day of period ``index``; both belong to it.
+
+    Twelve monthly periods are twelve, and the next one begins the day after.
+
+    >>> period(datetime.date(2027, 1, 31), 0, 1, "month")
+    (datetime.date(2027, 1, 31), datetime.date(2027, 2, 27))
+    """
+    start = period_start(anchor, index, interval, unit)
+    following = period_start(anchor, index + 1, interval, unit)
+    return start, following - datetime.timedelta(days=1)
+
+
+def prorata(start, end, date_from, date_to):
+    """Return the share of the period that lies between two days, by days.
+
+    :return: an exact fraction between 0 and 1
+
+    >>> d = datetime.date
+    >>> prorata(d(2027, 4, 1), d(2027, 4, 30), d(2027, 4, 16), d(2027, 12, 31))
+    Fraction(1, 2)
+    >>> prorata(d(2027, 4, 1), d(2027, 4, 30), d(2027, 1, 1), d(2027, 12, 31))
+    Fraction(1, 1)
+    >>> prorata(d(2027, 4, 1), d(2027, 4, 30), d(2027, 5, 1), d(2027, 12, 31))
+    Fraction(0, 1)
+    """
+    days = (end - start).days + 1
+    used = (min(end, date_to) - max(start, date_from)).days + 1
+    return Fraction(max(used, 0), days)
+
+
+class Apportioner:
+    """Split whole numbers of the smallest currency unit, row after row, fairly.
+
+    Each row (the base of an order line, the tax of an order line, …) is split into
+    one part per instalment; the parts add up to the row. What one row rounds up, a
+    later row gives back, so an instalment's sum over all rows stays within one unit
+    of its exact share. With equal weights, two instalments never differ by more.
+
+    >>> thirds = Apportioner([Fraction(1, 3)] * 3)
+    >>> thirds.split(100000)
+    [33334, 33333, 33333]
+    >>> thirds.split(10000)
+    [3333, 3334, 3333]
+    >>> thirds.split(-200)
+    [-67, -67, -66]
+    >>> Apportioner([Fraction(3, 10), Fraction(7, 10)]).split(9999)
+    [3000, 6999]
+    """
+
+    def __init__(self, weights):
+        """:param weights: exact fractions that add up to 1, one per part"""
+        self.weights = [Fraction(weight) for weight in weights]
+        self.owed = [Fraction(0)] * len(self.weights)
+
+    def split(self, units):
+        """Return ``units`` (an int) as a list of ints, one per weight."""
+        exact = [units * weight for weight in self.weights]
+        parts = [value.__floor__() for value in exact]
+        owed = [
+            owed + value - part
+            for owed, value, part in zip(self.owed, exact, parts, strict=True)
+        ]
+        missing = units - sum(parts)
+        neediest = sorted(range(len(parts)), key=lambda index: (-owed[index], index))
+        for index in neediest[:missing]:
+            parts[index] += 1
+            owed[index] -= 1
+        self.owed = owed
+        return parts
