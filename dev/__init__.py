@@ -1,0 +1,1 @@
+"""The development environment behind ``script/``: see ``dev/README.md``."""

@@ -1,0 +1,1 @@
+"""``script/lint``: the linters and formatters, pinned, and two checks of our own."""

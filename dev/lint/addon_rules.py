@@ -1,0 +1,48 @@
+"""Rules of the addon that no linter knows: how it may and may not use Odoo."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ..environment import ADDON_PATH, ROOT
+
+SQL_METHODS = {"execute", "executemany", "execute_values"}
+
+
+def problems() -> Iterator[str]:
+    """Yield each finding in the addon's Python, as ``file:line: what``."""
+    for file in sorted(ADDON_PATH.rglob("*.py")):
+        tree = ast.parse(file.read_text(), str(file))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and (what := _problem_of(node)):
+                yield f"{file.relative_to(ROOT)}:{node.lineno}: {what}"
+
+
+def _problem_of(call: ast.Call) -> str | None:
+    """Return what is wrong with a call, if anything is."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    if name == "commit" and ast.unparse(call.func.value).endswith("cr"):
+        return "cr.commit(): jobs commit through the cron driver's progress"
+    if name in SQL_METHODS and any(map(_is_built_string, call.args[:1])):
+        return "SQL built from a string: use odoo.tools.SQL"
+    for keyword in call.keywords:
+        value = getattr(keyword.value, "value", None)
+        if keyword.arg == "csrf" and value is False:
+            return "csrf=False: a route of ours is called by our own pages only"
+        if keyword.arg == "force_send" and value is not False:
+            return "force_send: mails leave through the outbox"
+    return None
+
+
+def _is_built_string(node: ast.expr) -> bool:
+    """Tell whether a string is put together at run time."""
+    if isinstance(node, ast.JoinedStr):
+        return True
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, ast.Add | ast.Mod)
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "format"
+    )
