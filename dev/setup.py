@@ -108,26 +108,25 @@ class Step:
 
 
 def odoo_key() -> str:
-    """Name the Odoo that is wanted."""
-    return os.environ.get("ODOO_HOME") or environment.fingerprint(ODOO_PACKAGES, CACHE)
+    """Name the packages that are unpacked."""
+    return environment.fingerprint(ODOO_PACKAGES)
 
 
 def odoo_is_there() -> bool:
-    """Tell whether there is a source of Odoo."""
-    release = environment.odoo_home() / "odoo" / "release.py"
-    own = bool(os.environ.get("ODOO_HOME"))
-    return release.is_file() and (own or environment.ODOO_BUILD.is_file())
+    """Tell whether the packages are unpacked, or the user has brought an Odoo."""
+    return bool(os.environ.get("ODOO_HOME")) or environment.ODOO_BUILD.is_file()
 
 
 def obtain_odoo() -> None:
     """Unpack Debian's package of Odoo, unless the user has brought an Odoo."""
-    if not os.environ.get("ODOO_HOME"):
-        console.say("reading the package index", "odoo")
-        debian.update()
-        packages = debian.fetch(ODOO_PACKAGES, "odoo")
-        with console.step("odoo", f"unpacking {packages['odoo-19'].version}"):
-            debian.unpack(packages.values(), ODOO_TREE)
-        _check_links(environment.odoo_home() / "odoo" / "addons")
+    if os.environ.get("ODOO_HOME"):
+        return
+    console.say("reading the package index", "odoo")
+    debian.update()
+    packages = debian.fetch(ODOO_PACKAGES, "odoo")
+    with console.step("odoo", f"unpacking {packages['odoo-19'].version}"):
+        debian.unpack(packages.values(), ODOO_TREE)
+    _check_links(environment.odoo_home() / "odoo" / "addons")
     environment.check_odoo_home()
 
 
@@ -295,6 +294,8 @@ def set_up(rows: Rows = ROWS) -> bool:
             f"{CACHE} belongs to another user: remove it, or name another folder in "
             "CYCLE_CACHE."
         )
+    if os.environ.get("ODOO_HOME"):
+        environment.check_odoo_home()
     if not any(map(_missing, rows)):
         return False
     with _alone():

@@ -1,5 +1,9 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.fields import Domain
+
+GRACE_DAYS = 7
 
 
 class AccountMoveLine(models.Model):
@@ -15,6 +19,7 @@ class AccountMoveLine(models.Model):
         string="Reminder level",
         readonly=True,
         copy=False,
+        ondelete="restrict",
         help="The last reminder level that was delivered.",
     )
     cycle_date_reminded = fields.Date(
@@ -53,11 +58,14 @@ class AccountMoveLine(models.Model):
         "no_followup",
         "cycle_reminder_level_id",
         "cycle_date_reminded",
-        "move_id.is_disputed",
+        "cycle_date_reminder_from",
+        "cycle_days_paused",
+        "cycle_reminder_ids.state",
+        "move_id.amount_disputed",
     )
     def _compute_cycle_reminder(self):
         for company, lines in self.grouped("company_id").items():
-            today = company._cycle_today() if company else fields.Date.today()
+            today = company._cycle_today()
             judgements = self.env["cycle.reminder"]._judge(lines, today)
             for line in lines:
                 judgement = judgements[line]
@@ -90,3 +98,31 @@ class AccountMoveLine(models.Model):
         if not company.cycle_remind_all_invoices:
             domain &= Domain("move_id.schedule_line_id", "!=", False)
         return domain
+
+    @api.model
+    def _get_lines_held_in_vain_domain(self, company):
+        """Return the domain of lines with a held reminder that are not owed any more."""
+        return (
+            Domain("company_id", "=", company.id)
+            & Domain("cycle_reminder_ids", "any", [("state", "=", "held")])
+            & (Domain("reconciled", "=", True) | Domain("parent_state", "!=", "posted"))
+        )
+
+    def _can_be_reminded(self):
+        """Tell whether reminders are about this line at all."""
+        self.ensure_one()
+        return (
+            self.account_type == "asset_receivable"
+            and self.move_type == "out_invoice"
+            and self.parent_state == "posted"
+            and bool(
+                self.move_id.schedule_line_id or self.company_id.cycle_remind_all_invoices
+            )
+        )
+
+    def _postpone_reminders(self, today):
+        """Let no reminder go out for these lines before the grace has passed."""
+        self.cycle_date_reminder_from = today + timedelta(days=GRACE_DAYS)
+
+    def _job_document(self):
+        return self.move_id

@@ -24,7 +24,7 @@ class CycleApproval(models.Model):
     company_id = fields.Many2one(related="order_id.company_id", store=True)
     currency_id = fields.Many2one(related="order_id.currency_id")
     amount_total = fields.Monetary(related="order_id.amount_total")
-    partner_id = fields.Many2one(related="order_id.partner_id", store=True)
+    partner_id = fields.Many2one(related="order_id.partner_id")
     rule_id = fields.Many2one("cycle.approval.rule", ondelete="set null")
     rule_name = fields.Char(string="Asked by rule", required=True)
     sequence = fields.Integer(required=True)
@@ -52,6 +52,7 @@ class CycleApproval(models.Model):
     user_id = fields.Many2one("res.users", string="Decided by")
     date_decided = fields.Datetime()
     comment = fields.Text()
+    can_decide = fields.Boolean(compute="_compute_can_decide")
 
     _asked_once = models.UniqueIndex(
         "(order_id, version, sequence) WHERE state != 'superseded'",
@@ -84,24 +85,70 @@ class CycleApproval(models.Model):
                 )
             )
 
+    @api.depends("state", "approver_ids")
+    @api.depends_context("uid")
+    def _compute_can_decide(self):
+        for approval in self:
+            approval.can_decide = self.env.user in approval._get_deciders()
+
+    # === BUTTONS === #
+
+    def action_approve(self):
+        """Approve what is asked, as one of those who are asked.
+
+        :raise UserError: when it is not asked any more, e.g. by a list opened earlier
+        """
+        for approval in self:
+            if approval not in approval.order_id._get_pending_approval():
+                raise UserError(
+                    self.env._(
+                        "“%(rule)s” is not asked any more about order %(order)s: it "
+                        "was decided, or the order was changed. Look at the order.",
+                        rule=approval.rule_name,
+                        order=approval.order_id.name,
+                    )
+                )
+        self.order_id.action_approve()
+
+    def action_open_reject(self):
+        """Open the dialog that asks for the reason."""
+        return self.order_id.action_open_reject()
+
+    def action_view_order(self):
+        """Open the order that is to be decided about."""
+        self.ensure_one()
+        return self.order_id.get_formview_action()
+
     # === DECIDING === #
 
+    def _get_deciders(self):
+        """Return who may decide now: who was asked, less whose order it is.
+
+        Asked again at the moment of the decision, because the salesperson may have
+        changed since.
+        """
+        approvals = self.sudo().filtered(lambda approval: approval.state == "pending")
+        deciders = approvals.approver_ids
+        for approval in approvals:
+            deciders -= approval.order_id._get_excluded_approvers(approval.requester_id)
+        return deciders
+
     def _check_can_decide(self, user):
-        """Raise unless ``user`` was asked for each decision.
+        """Raise unless ``user`` may make the decision.
 
         :raise AccessError: when somebody else was asked
         """
-        for approval in self:
-            if user not in approval.approver_ids:
-                raise AccessError(
-                    self.env._(
-                        "You cannot decide about order %(order)s: “%(rule)s” asks "
-                        "%(approvers)s. Nobody approves an order of their own.",
-                        order=approval.order_id.name,
-                        rule=approval.rule_name,
-                        approvers=", ".join(approval.approver_ids.mapped("name")),
-                    )
+        self.ensure_one()
+        if user not in self._get_deciders():
+            raise AccessError(
+                self.env._(
+                    "You cannot decide about order %(order)s: “%(rule)s” asks "
+                    "%(approvers)s. Nobody approves an order of their own.",
+                    order=self.order_id.name,
+                    rule=self.rule_name,
+                    approvers=", ".join(self._get_deciders().mapped("name")) or "-",
                 )
+            )
 
     def _set_approved(self, user, comment=None):
         return self._update_state(

@@ -71,34 +71,37 @@ class CycleApprovalRule(models.Model):
 
     def _filter_matching(self, order):
         """Return the rules of ``self`` that ask for the approval of ``order``."""
-        amount = order.currency_id._convert(
-            order.amount_total, order.company_id.currency_id, order.company_id
-        )
+        currency = order.company_id.currency_id
+        amount = order.amount_total / (order.currency_rate or 1.0)
         discount = max(order.order_line.mapped("discount"), default=0.0)
         return self.filtered(
             lambda rule: rule.company_id in (order.company_id, self.env["res.company"])
-            and order.company_id.currency_id.compare_amounts(amount, rule.amount_min)
-            >= 0
-            and discount >= rule.discount_min
+            and (
+                not rule.amount_min
+                or currency.compare_amounts(amount, rule.amount_min) >= 0
+            )
+            and (not rule.discount_min or discount >= rule.discount_min)
             and rule.payment_mode in (False, order.payment_mode)
             and rule.team_id in (order.team_id, self.env["crm.team"])
         )
 
-    def _get_approvers(self, excluded, company):
-        """Return the users who may decide by this rule.
+    def _get_approvers(self, excluded, order):
+        """Return the users who may decide about ``order`` by this rule.
 
         :param res.users excluded: who may not (author, salesperson, submitter)
-        :param res.company company: the order's company; approvers must have access
-        :return: the rule's approvers, else its escalation group, without ``excluded``
+        :return: the rule's approvers, else its escalation group: those who are
+            active, can open the order, and are not ``excluded``
         """
         self.ensure_one()
+        company = order.company_id
+        order = order.with_context(allowed_company_ids=company.ids)
 
         def allowed(users):
-            return users.filtered(
+            return (users - excluded).filtered(
                 lambda user: user.active
                 and not user.share
                 and company in user.company_ids
-                and user not in excluded
+                and order.with_user(user).has_access("read")
             )
 
         approvers = self.approver_ids | self.approver_group_id.all_user_ids

@@ -3,6 +3,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import email_normalize
 
 from ..tools.terms import sha256
 
@@ -128,7 +129,11 @@ class CycleConfirmation(models.Model):
         :param token: whatever the visitor sent; anything but a token opens nothing
         """
         confirmations = self.sudo()
-        if not isinstance(token, str) or not 20 <= len(token) <= 100:
+        if (
+            not isinstance(token, str)
+            or not token.isascii()
+            or not 20 <= len(token) <= 100
+        ):
             return confirmations
         return confirmations.search([("token_sha256", "=", sha256(token))], limit=1)
 
@@ -161,16 +166,8 @@ class CycleConfirmation(models.Model):
     # === ANSWERS OF THE CUSTOMER === #
 
     def _lock_order(self):
-        """Wait for everyone else who is deciding about this order.
-
-        A row changed meanwhile raises a serialization failure, on which Odoo replays
-        the request; the second answer then sees the first.
-        """
-        self.ensure_one()
-        self.env.cr.execute(
-            "SELECT 1 FROM sale_order WHERE id = %s FOR UPDATE", [self.order_id.id]
-        )
-        self.env.invalidate_all()
+        """Wait for everyone else who is deciding about the order."""
+        self.order_id._lock_for_answer()
 
     def _refuse_answer(self, shown_hash):
         """Return why an answer cannot be taken now, or False.
@@ -202,13 +199,7 @@ class CycleConfirmation(models.Model):
             return refusal
         self._set_confirmed(name, **evidence)
         self.order_id._confirm_cycle()
-        self.env["cycle.message"]._queue(
-            self,
-            "receipt",
-            self.env.ref("order_invoice_cycle.mail_template_receipt"),
-            self.partner_id,
-            self.email,
-        )
+        self._send_receipt()
         return "done"
 
     def _set_confirmed(self, name, **evidence):
@@ -263,12 +254,22 @@ class CycleConfirmation(models.Model):
         template = self.env.ref("order_invoice_cycle.mail_template_confirmation")
         for confirmation in self:
             self.env["cycle.message"]._queue(
-                confirmation,
-                "confirmation",
-                template,
-                confirmation.partner_id,
-                confirmation.email,
+                confirmation, "confirmation", template, confirmation.partner_id
             )
+
+    def _send_receipt(self):
+        """Queue the copy for the customer, if there is an address to send it to."""
+        if email_normalize(self.email):
+            self.env["cycle.message"]._queue(
+                self,
+                "receipt",
+                self.env.ref("order_invoice_cycle.mail_template_receipt"),
+                self.partner_id,
+            )
+
+    def _cycle_message_address(self, message):
+        # Not the contact's present one: the evidence names where the link went.
+        return self.email
 
     def _cycle_message_documents(self, message):
         self.order_id._archive_cycle_pdf()
@@ -296,6 +297,7 @@ class CycleConfirmation(models.Model):
     def _cycle_message_sent(self, message):
         if message.purpose != "confirmation":
             return
+        self._lock_order()
         days = self.company_id.cycle_confirmation_days
         self.filtered(lambda c: c.state == "pending")._update_state("sent")
         self.write(

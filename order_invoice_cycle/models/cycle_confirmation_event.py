@@ -1,5 +1,7 @@
+from psycopg2.errors import UniqueViolation
+
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import ConcurrencyError, UserError
 
 from ..tools.terms import chain_hash
 
@@ -88,14 +90,16 @@ class CycleConfirmationEvent(models.Model):
     def _append(self, confirmation, event, **values):
         """Add one event at the end of the order's chain.
 
-        The caller holds the lock on the confirmation or its order, which serialises
-        the chain; the unique index refuses a second writer all the same.
+        The caller holds the lock on the order, which serialises the chain. An event
+        committed after our snapshot cannot be seen all the same; then the unique index
+        refuses the place, and the whole request is tried again.
 
         :param confirmation: the ``cycle.confirmation`` it happened to
         :param str event: a value of :data:`EVENTS`
         :param values: ``name``, ``email``, ``user_id``, ``ip``, ``user_agent``,
             ``note``
         :return: the new event
+        :raise ConcurrencyError: when somebody else added an event meanwhile
         """
         order = confirmation.order_id
         last = self.sudo().search(
@@ -113,7 +117,11 @@ class CycleConfirmationEvent(models.Model):
             **values,
         }
         row["hash"] = chain_hash(row["previous_hash"], self._get_chained_content(row))
-        return self.sudo().create(row)
+        try:
+            with self.env.cr.savepoint():
+                return self.sudo().create(row)
+        except UniqueViolation as error:
+            raise ConcurrencyError(str(error)) from error
 
     @api.model
     def _get_chained_content(self, row):

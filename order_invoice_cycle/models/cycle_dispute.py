@@ -1,9 +1,12 @@
 from datetime import timedelta
+from fractions import Fraction
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Command
 
-GRACE_DAYS = 7
+from ..tools.shares import split_base_lines
+
 DEADLINE_DAYS = 14
 
 
@@ -43,6 +46,7 @@ class CycleDispute(models.Model):
         compute="_compute_amount",
         store=True,
         readonly=False,
+        precompute=True,
         required=True,
         help="Taxes included; by default all that is open.",
     )
@@ -164,6 +168,7 @@ class CycleDispute(models.Model):
                 )
             )
         today = self.company_id._cycle_today()
+        paused = self._get_paused_lines()
         if not self._update_state(
             outcome,
             date_resolved=today,
@@ -171,7 +176,7 @@ class CycleDispute(models.Model):
             resolution_note=note,
         ):
             return
-        self._resume_reminders(today)
+        self._resume_reminders(paused, today)
         if accepted:
             self.credit_note_id = self._draft_credit_note(accepted)
         self.activity_unlink(["order_invoice_cycle.mail_activity_type_dispute"])
@@ -199,25 +204,37 @@ class CycleDispute(models.Model):
             self.partner_id,
         )
 
-    def _resume_reminders(self, today):
-        """Let the reminders go on at the same level, after a grace."""
-        paused = max((today - self.date_opened).days, 0)
-        for line in self.sudo().move_id.line_ids.filtered(
+    def _get_paused_lines(self):
+        """Return the receivable lines that the open disputes touch, in superuser mode.
+
+        :return: {line: whether nothing of it could be reminded}
+        """
+        reminder = self.env["cycle.reminder"]
+        lines = self.sudo().move_id.line_ids.filtered(
             lambda line: line.account_type == "asset_receivable"
-        ):
-            line.write(
-                {
-                    "cycle_days_paused": line.cycle_days_paused + paused,
-                    "cycle_date_reminder_from": today + timedelta(days=GRACE_DAYS),
-                }
-            )
+        )
+        claims = {line: reminder._get_claim(line) for line in lines}
+        return {
+            line: not claim
+            for line, claim in claims.items()
+            if claim < line.amount_residual_currency
+        }
+
+    def _resume_reminders(self, paused, today):
+        """Let the reminders go on at the same level, after a grace."""
+        for line, is_whole in paused.items():
+            line._postpone_reminders(today)
+            late_from = max(self.date_opened, line.date_maturity)
+            if is_whole and today > late_from:
+                line.cycle_days_paused += (today - late_from).days
 
     def _draft_credit_note(self, amount):
         """Draft a credit note over ``amount``, taxes included.
 
-        The whole invoice is reversed by core; a part of it is drafted in proportion
-        over the invoice's lines.
+        The whole invoice is reversed by core; for a part of it the lines are split by
+        the tax engine, so that every tax has its share, to the cent.
         """
+        # In sudo: who resolves a dispute need not be allowed to write invoices.
         move = self.move_id.sudo()
         credit_note = move._reverse_moves(
             [
@@ -228,9 +245,42 @@ class CycleDispute(models.Model):
             ]
         )
         if self.currency_id.compare_amounts(amount, move.amount_total) < 0:
-            share = amount / move.amount_total
-            for line in credit_note.invoice_line_ids.filtered(
-                lambda line: line.display_type == "product"
-            ):
-                line.write({"price_unit": line.price_unit * share})
+            rounding = self.currency_id.rounding
+            share = Fraction(
+                round(amount / rounding), round(move.amount_total / rounding)
+            )
+            self._reduce_credit_note(credit_note, move, share)
         return credit_note
+
+    def _reduce_credit_note(self, credit_note, move, share):
+        account_tax = self.env["account.tax"]
+        base_lines, _tax_lines = move._get_rounded_base_and_tax_lines()
+        pieces, _rest = split_base_lines(
+            account_tax,
+            base_lines,
+            move.company_id,
+            [share, 1 - share],
+            self.env["decimal.precision"].precision_get("Product Price"),
+        )
+        pieces = {piece["record"]: piece for piece in pieces}
+        rows = zip(_products(move), _products(credit_note), strict=True)
+        credit_note.invoice_line_ids = [
+            Command.update(
+                line.id,
+                {
+                    "quantity": 1.0,
+                    "discount": 0.0,
+                    "price_unit": pieces[origin]["price_unit"],
+                    "extra_tax_data": account_tax._export_base_line_extra_tax_data(
+                        pieces[origin]
+                    ),
+                },
+            )
+            for origin, line in rows
+        ]
+
+
+def _products(move):
+    """Return the lines of an invoice that have a price, in their order."""
+    lines = move.invoice_line_ids.filtered(lambda line: line.display_type == "product")
+    return lines.sorted(lambda line: (line.sequence, line.id))

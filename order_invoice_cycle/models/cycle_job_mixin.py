@@ -2,14 +2,18 @@ import logging
 from datetime import timedelta
 from itertools import groupby
 
-import psycopg2
-
 from odoo import fields, models
-from odoo.exceptions import LockError, UserError
+from odoo.exceptions import ConcurrencyError, LockError, RedirectWarning, UserError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools import plaintext2html
 
 _logger = logging.getLogger(__name__)
 
 RETRY_AFTER = timedelta(hours=1)
+# Somebody else is working on the same records: nothing is wrong with them.
+CONTESTED = (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError, LockError)
+ATTEMPTS = 2
+FAILURE_ACTIVITY = "order_invoice_cycle.mail_activity_type_job_failure"
 
 
 class CycleJobMixin(models.AbstractModel):
@@ -26,6 +30,8 @@ class CycleJobMixin(models.AbstractModel):
     # Where a failure is told on the record itself; the models declare these fields.
     _job_error_field = "error"
     _job_retry_field = "retry_at"
+
+    # === RUNNING === #
 
     def _run_job(
         self,
@@ -47,7 +53,8 @@ class CycleJobMixin(models.AbstractModel):
 
         :param get_domain: callable taking the model (with its company set) and
             returning the domain of the records to handle, with the day inside
-        :param do: callable taking a locked recordset; must not commit
+        :param do: callable taking a locked recordset; must not commit. None when
+            the unit of work is smaller than a batch: then ``then`` does it
         :param str cron: xml id of the scheduled action, triggered again while
             work remains
         :param str order: search order, oldest first by default
@@ -61,48 +68,67 @@ class CycleJobMixin(models.AbstractModel):
         progress = self.env["ir.cron"]
         done = failed = 0
         for company in self.env["res.company"].sudo().search([]):
-            model = self.with_company(company).with_context(
-                allowed_company_ids=company.ids
-            )
+            model = self._with_job_company(company)
             records = model.search(get_domain(model), order=order)
             remaining = len(records)
-            progress._commit_progress(remaining=remaining)
+            time_left = progress._commit_progress(remaining=remaining)
             for batch in list(_batches(records, batch_size, group)):
-                handled, parked = model._run_job_batch(batch, get_domain, do, group)
+                if not time_left:
+                    self.env.ref(cron)._trigger()
+                    progress._commit_progress()
+                    return done, failed
+                handled, parked = batch, 0
+                if do:
+                    handled, parked = model._run_job_batch(batch, get_domain, do, group)
                 done += len(handled)
                 failed += parked
                 remaining -= len(batch)
                 time_left = progress._commit_progress(len(batch), remaining=remaining)
                 if then and handled:
-                    model._run_job_aftermath(handled, then)
-                if remaining and not time_left:
-                    self.env.ref(cron)._trigger()
-                    progress._commit_progress()
-                    return done, failed
+                    time_left = model._run_job_aside(handled, then)
         return done, failed
 
+    def _with_job_company(self, company):
+        """Return the model as a job of ``company`` sees it, and in its language."""
+        return self.with_company(company).with_context(
+            allowed_company_ids=company.ids, lang=company.partner_id.lang
+        )
+
     def _run_job_batch(self, ids, get_domain, do, group=None):
-        """Lock, re-check and do ``ids``; return (ids done, number that failed)."""
-        self.env.invalidate_all()
-        domain = get_domain(self)
-        try:
-            records = self.browse(ids).try_lock_for_update(allow_referencing=True)
-        except psycopg2.OperationalError:
-            # Somebody changed one of them after our snapshot: begin a new one and
-            # take them alone, so that only the contested record waits for later.
-            self.env.cr.rollback()
-            if len(ids) == 1:
-                return [], 0
-            done, failed = [], 0
-            for record_id in ids:
-                handled, parked = self._run_job_batch(
-                    [record_id], get_domain, do, group
-                )
-                self.env["ir.cron"]._commit_progress()
-                done += handled
-                failed += parked
-            return done, failed
-        return self._run_job_halving(records.filtered_domain(domain), do, group)
+        """Lock, re-check and do ``ids``; return (ids done, number that failed).
+
+        When somebody changed one of them after our snapshot, a new one is taken:
+        first for all again, then for each by itself, so that only what is still
+        contested waits for the next run.
+        """
+        for _attempt in range(ATTEMPTS):
+            try:
+                self.env.invalidate_all()
+                domain = get_domain(self)
+                records = self.browse(ids).exists()._job_lock()
+                return self._run_job_halving(records.filtered_domain(domain), do, group)
+            except CONTESTED:
+                self.env.cr.rollback()
+        parts = list(_batches(self.browse(ids), 1, group))
+        if len(parts) == 1:
+            _logger.info("%s is contested and waits for the next run", self.browse(ids))
+            return [], 0
+        done, failed = [], 0
+        for part in parts:
+            handled, parked = self._run_job_batch(part, get_domain, do, group)
+            self.env["ir.cron"]._commit_progress()
+            done += handled
+            failed += parked
+        return done, failed
+
+    def _job_lock(self):
+        """Lock the records that are free, their documents first; return them.
+
+        People lock the document first as well, so nobody waits in a circle.
+        """
+        documents = self._job_document().try_lock_for_update(allow_referencing=True)
+        free = self.filtered(lambda record: record._job_document() in documents)
+        return free.try_lock_for_update(allow_referencing=True)
 
     def _run_job_halving(self, records, do, group=None):
         """Do ``records`` in one savepoint; on failure in two halves, and so on."""
@@ -112,15 +138,15 @@ class CycleJobMixin(models.AbstractModel):
             with self.env.cr.savepoint():
                 do(records)
                 self.env.flush_all()
-        except Exception as error:  # noqa: BLE001 - every failure is told on the record
-            self.env.invalidate_all()
+        except CONTESTED:
+            raise
+        except Exception as error:
             halves = [
                 records.browse(half)
                 for half in _batches(records, (len(records) + 1) // 2, group)
             ]
             if len(halves) < 2:
-                for record in records:
-                    record._job_failed(error)
+                records._job_park(error)
                 return [], len(records)
             results = [self._run_job_halving(half, do, group) for half in halves]
             return (
@@ -129,14 +155,30 @@ class CycleJobMixin(models.AbstractModel):
             )
         return records.ids, 0
 
-    def _run_job_aftermath(self, ids, then):
-        """Run ``then`` on committed records; its failure never undoes them."""
+    def _run_job_aside(self, ids, then):
+        """Run ``then`` on committed records; its failure never undoes them.
+
+        :return: seconds left for the scheduled action
+        """
         try:
             then(self.browse(ids).exists())
-            self.env["ir.cron"]._commit_progress()
         except Exception:
             self.env.cr.rollback()
-            _logger.exception("%s: follow-up of a finished batch failed", self._name)
+            _logger.exception("%s: work outside the transaction failed", self._name)
+        return self.env["ir.cron"]._commit_progress()
+
+    # === FAILURES === #
+
+    def _job_park(self, error):
+        """Tell about a failure on each record; even that never stops the others."""
+        for record in self:
+            try:
+                with self.env.cr.savepoint():
+                    record._job_failed(error)
+            except CONTESTED:
+                raise
+            except Exception:
+                _logger.exception("%s failed, and so did telling about it", record)
 
     def _job_failed(self, error):
         """Park one record: say why on it, try later, and tell its owner once."""
@@ -156,48 +198,54 @@ class CycleJobMixin(models.AbstractModel):
 
     def _job_failure_reason(self, error):
         """Return one sentence a person can act on."""
-        if isinstance(error, LockError):
-            return self.env._("Another user is working on it; it is tried again.")
-        if isinstance(error, UserError):
+        if isinstance(error, (UserError, RedirectWarning)):
             return str(error.args[0])
         return self.env._(
             "A technical error (%(error)s: %(text)s). It is tried again; "
             "if it stays, tell your administrator.",
             error=type(error).__name__,
-            text=str(error).splitlines()[0] if str(error) else "-",
+            text=next(iter(str(error).splitlines()), "-"),
         )
 
     def _job_document(self):
-        """Return the document with a chatter on which the owner is told."""
+        """Return the documents with a chatter on which their owners are told."""
         return self
 
-    def _job_owner(self):
-        """Return the user who is told about a failure."""
+    def _job_owners(self):
+        """Return who could be told about a failure, the nearest first."""
         document = self._job_document()
-        return document.user_id if "user_id" in document._fields else self.env.user
+        owner = document.user_id if "user_id" in document._fields else self.env.user
+        managers = self.env.ref("order_invoice_cycle.group_cycle_manager").sudo()
+        return owner | document.create_uid | managers.all_user_ids
 
     def _job_notify_owner(self, reason):
         """Schedule one activity about the failure; a second one only updates it."""
         document = self._job_document()
-        kind = "order_invoice_cycle.mail_activity_type_job_failure"
-        existing = document.activity_search([kind])
+        note = plaintext2html(reason)
+        existing = document.activity_search([FAILURE_ACTIVITY])
         if existing:
-            existing.write({"note": reason})
+            existing.write({"note": note})
             return
+        company = document.company_id
+        visible = document.with_context(allowed_company_ids=company.ids)
+        reachable = (
+            user
+            for user in self._job_owners()
+            if user.active
+            and not user.share
+            and company <= user.company_ids
+            and visible.with_user(user).has_access("read")
+        )
         document.activity_schedule(
-            kind, note=reason, user_id=self._job_owner().id or self.env.user.id
+            FAILURE_ACTIVITY, note=note, user_id=next(reachable, self.env.user).id
         )
 
     def _job_succeeded(self):
         """Clear what an earlier failure left on the records."""
         failed = self.filtered(self._job_error_field)
-        if not failed:
-            return
-        failed.write({self._job_error_field: False, self._job_retry_field: False})
-        for document in {record._job_document() for record in failed}:
-            document.activity_unlink(
-                ["order_invoice_cycle.mail_activity_type_job_failure"]
-            )
+        if failed:
+            failed.write({self._job_error_field: False, self._job_retry_field: False})
+            failed._job_document().activity_unlink([FAILURE_ACTIVITY])
 
 
 def _batches(records, size, group=None):

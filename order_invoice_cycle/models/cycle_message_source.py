@@ -10,11 +10,16 @@ class CycleMessageSource(models.AbstractModel):
     _name = "cycle.message.source"
     _description = "Order cycle: document that sends messages"
 
+    def _cycle_message_address(self, message):
+        """Return the e-mail address ``message`` goes to, asked again when it does."""
+        return message.partner_id.email
+
     def _cycle_message_documents(self, message):
         """Make the files that go with ``message``, if they are not there yet.
 
-        Runs before the message is claimed, in a transaction of its own, because
-        rendering a PDF is slow. Must be idempotent.
+        Asked of several documents at once, with their messages. Runs before a message
+        is claimed, in a transaction of its own, because rendering a PDF is slow. Must
+        be idempotent.
         """
 
     def _cycle_message_obstacle(self, message):
@@ -41,3 +46,6 @@ class CycleMessageSource(models.AbstractModel):
 
     def _cycle_message_failed(self, message):
         """React to ``message`` having failed for good or being in doubt."""
+
+    def _cycle_message_cancelled(self, message):
+        """React to a person, or a newer message, having withdrawn ``message``."""

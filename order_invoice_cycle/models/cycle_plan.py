@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
+from odoo.tools import float_compare
 
 from ..tools.schedule import offset_date
 from .res_company import PAYMENT_MODES
@@ -27,6 +28,15 @@ RECURRENCE_UNITS = [
     ("quarter", "Quarters"),
     ("year", "Years"),
 ]
+RECURRENCE_FIELDS = [
+    "recurrence_interval",
+    "recurrence_unit",
+    "recurrence_count",
+    "recurrence_in_advance",
+    "auto_renew",
+    "notice_days",
+]
+MAX_LINES = 240
 
 
 class CyclePlan(models.Model):
@@ -81,10 +91,11 @@ class CyclePlan(models.Model):
         help="Notice must be given at least this many days before the term ends.",
     )
 
-    _recurrence_positive = models.Constraint(
-        "CHECK (recurrence_interval > 0 AND recurrence_count > 0 AND notice_days >= 0)",
-        "A recurring plan bills at least every 1 unit, for at least 1 period per "
-        "term, and its notice days cannot be negative.",
+    _recurrence_possible = models.Constraint(
+        "CHECK (recurrence_interval > 0 AND notice_days >= 0 AND lead_days >= 0"
+        f" AND recurrence_count BETWEEN 1 AND {MAX_LINES})",
+        "A recurring plan bills every 1 or more units, for 1 to 240 periods per "
+        "term, and its notice days and lead days cannot be negative.",
     )
 
     @api.constrains("payment_mode", "line_ids")
@@ -100,7 +111,10 @@ class CyclePlan(models.Model):
                 if line.amount_type == "percent"
             )
             fixed = lines.filtered(lambda line: line.amount_type == "fixed")
-            if percent > 100 or (not rest and not fixed and round(percent, 6) != 100):
+            is_whole = float_compare(percent, 100, precision_digits=3) == 0
+            if percent < 100 and not is_whole and (rest or fixed):
+                continue
+            if not is_whole or rest or fixed:
                 raise ValidationError(
                     self.env._(
                         "The lines of the plan “%(plan)s” add up to %(percent)s %%. "

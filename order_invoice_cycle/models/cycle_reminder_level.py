@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 
 class CycleReminderLevel(models.Model):
@@ -47,3 +48,16 @@ class CycleReminderLevel(models.Model):
             levels.filtered(lambda level: level.company_id == company)
             or levels.filtered(lambda level: not level.company_id)
         ).sorted("days_overdue")
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_used(self):
+        reminders = self.env["cycle.reminder"].sudo()
+        used = reminders.search([("level_id", "in", self.ids)], limit=1).level_id
+        if used:
+            raise UserError(
+                self.env._(
+                    "“%s” was used for reminders, which stay in the history. Archive "
+                    "it instead.",
+                    used.name,
+                )
+            )

@@ -1,13 +1,30 @@
 from datetime import timedelta
+from fractions import Fraction
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import UserError
 from odoo.fields import Command, Domain
+from odoo.tools import SQL, float_repr
 
-from ..tools.schedule import offset_date
+from ..tools.schedule import offset_date, prorata
 from .cycle_plan import AMOUNT_TYPES, KINDS, OFFSET_UNITS, TRIGGERS
 
 LIVE_INVOICE = ("drafted", "invoiced", "paid")
+# What was agreed with the customer; the due date only where it is a fixed one.
+TERMS_FIELDS = [
+    "order_id",
+    "sequence",
+    "name",
+    "kind",
+    "amount_type",
+    "percent",
+    "amount_fixed",
+    "trigger",
+    "offset_value",
+    "offset_unit",
+    "offset_day",
+    "date_due",
+]
 
 
 class CycleScheduleLine(models.Model):
@@ -147,11 +164,14 @@ class CycleScheduleLine(models.Model):
                 line.amount_total = untaxed + tax
 
     @api.depends(
-        "date_due", "order_id.plan_id", "company_id.cycle_lead_days"
+        "date_due",
+        "order_id.plan_id.has_lead_days",
+        "order_id.plan_id.lead_days",
+        "company_id.cycle_lead_days",
     )
     def _compute_date_draft(self):
         for line in self:
-            days = line._get_lead_days()
+            days = line.order_id._get_lead_days() if line.order_id else 0
             line.date_draft = line.date_due and line.date_due - timedelta(days=days)
 
     @api.depends("move_ids.state", "move_ids.move_type")
@@ -206,28 +226,9 @@ class CycleScheduleLine(models.Model):
 
     # === CHECKS === #
 
-    @api.constrains("date_due", "order_id")
-    def _check_due_after_start(self):
-        for line in self:
-            start = line.order_id.service_date_start
-            if (
-                line.trigger == "date"
-                and line.kind in ("instalment", "period")
-                and line.date_due
-                and start
-                and line.date_due < start
-            ):
-                raise ValidationError(
-                    self.env._(
-                        "“%(line)s” of order %(order)s would be due on %(due)s, before "
-                        "the service starts on %(start)s. Give it a later date, or "
-                        "make it a deposit.",
-                        line=line.name,
-                        order=line.order_id.name,
-                        due=line.date_due,
-                        start=start,
-                    )
-                )
+    @api.constrains(*TERMS_FIELDS)
+    def _check_confirmed_terms(self):
+        self.order_id._check_confirmed_terms()
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_invoiced(self):
@@ -241,18 +242,68 @@ class CycleScheduleLine(models.Model):
                     )
                 )
 
-    # === DATES === #
+    # === TERMS === #
 
-    def _get_lead_days(self):
+    def _get_terms(self):
+        """Return this payment's part of the order's terms; see ``sale.order``.
+
+        A payment that waits for an event is agreed by its delay: the date it gets
+        when the event happens is not a new term.
+        """
         self.ensure_one()
-        plan = self.order_id.plan_id
-        if plan.has_lead_days:
-            return plan.lead_days
-        return (self.company_id or self.order_id.company_id).cycle_lead_days
+        terms = {"name": self.name or "", "kind": self.kind, "trigger": self.trigger}
+        if self.amount_type == "percent":
+            terms["percent"] = float_repr(self.percent, 4)
+        elif self.amount_type == "fixed":
+            digits = self.currency_id.decimal_places
+            terms["amount"] = float_repr(self.amount_fixed, digits)
+        if self.trigger == "date":
+            terms["due"] = fields.Date.to_string(self.date_due) or ""
+        else:
+            terms["delay"] = [self.offset_value, self.offset_unit, self.offset_day]
+        return terms
+
+    # === SHARES AND DATES === #
+
+    def _get_share(self, total):
+        """Return the exact share of an order's total that a percentage or a fixed
+        amount stands for.
+
+        :param Fraction total: the order's total
+        """
+        self.ensure_one()
+        if self.amount_type == "percent":
+            return Fraction(str(round(self.percent, 4))) / 100
+        fixed = Fraction(str(round(self.amount_fixed, 6)))
+        return fixed / total if total else Fraction(0)
+
+    def _get_period_share(self):
+        """Return the exact share of a billing period, 1 for a whole one."""
+        self.ensure_one()
+        return Fraction(self.period_share).limit_denominator(10**6)
+
+    def _get_previous_period(self):
+        """Return the billing period before this one, empty for anything else."""
+        periods = self.order_id.schedule_line_ids.filtered("period_start")
+        return periods.filtered(
+            lambda line: self.period_start and line.period_start < self.period_start
+        ).sorted("period_start")[-1:]
+
+    def _cut_period(self, date):
+        """End a billing period on ``date`` and bill its days only."""
+        self.ensure_one()
+        start, end = self.period_start, self.period_end
+        share = prorata(start, end, start, date) * self._get_period_share()
+        due = self.date_due if self.date_due <= date else date
+        self.write(
+            {"period_share": float(share), "period_end": date, "date_due": due}
+        )
 
     def _set_triggered(self, trigger, date):
         """Date the lines that wait for ``trigger``, which happened on ``date``."""
-        for line in self.filtered(lambda line: line.trigger == trigger):
+        for line in self.filtered(
+            lambda line: line.trigger == trigger and not line.invoice_id
+        ):
             line.date_due = offset_date(
                 date, line.offset_value, line.offset_unit, line.offset_day
             )
@@ -343,14 +394,15 @@ class CycleScheduleLine(models.Model):
         """
         now = fields.Datetime.now()
 
+        def get_day(model):
+            return today or model.env.company._cycle_today()
+
         def get_domain(model):
-            company = model.env.company
-            day = today or company._cycle_today()
             return (
-                Domain("company_id", "=", company.id)
+                Domain("company_id", "=", model.env.company.id)
                 & Domain("state", "=", "sale")
                 & Domain("is_paused", "=", False)
-                & Domain("date_renewal", "<=", day)
+                & Domain("date_renewal", "<=", get_day(model))
                 & (
                     Domain("cycle_retry_at", "=", False)
                     | Domain("cycle_retry_at", "<=", now)
@@ -359,51 +411,107 @@ class CycleScheduleLine(models.Model):
 
         self.env["sale.order"]._run_job(
             get_domain,
-            lambda orders: orders._renew_term(),
+            lambda orders: orders._renew_terms(get_day(orders)),
             cron="order_invoice_cycle.ir_cron_renew_terms",
             order="date_renewal, id",
         )
 
     def _draft_invoices(self):
         """Create one draft invoice per line that has none, in one batch."""
+        self._wait_for_others()
         lines = self.filtered(lambda line: not line.invoice_id)
-        for line in lines:
+        lines._check_can_draft()
+        for company, company_lines in lines.grouped("company_id").items():
+            company_lines.with_company(company)._create_invoices()
+        lines.sudo().hold_reason = False
+        lines.sudo()._job_succeeded()
+
+    def _wait_for_others(self):
+        """Let a second click wait for the first, and then see its invoice.
+
+        A row that changed meanwhile raises a serialization failure, on which Odoo
+        replays the request. The order comes first, as in the job.
+        """
+        for records in (self.order_id, self):
+            records.flush_recordset()
+            self.env.cr.execute(
+                SQL(
+                    "SELECT 1 FROM %s WHERE id = ANY(%s) ORDER BY id"
+                    " FOR NO KEY UPDATE",
+                    SQL.identifier(records._table),
+                    records.ids,
+                )
+            )
+
+    def _check_can_draft(self):
+        labels = dict(self._fields["state"]._description_selection(self.env))
+        for line in self:
             if line.state not in ("planned", "held"):
                 raise UserError(
                     self.env._(
                         "“%(line)s” cannot be invoiced: it is “%(state)s”. %(hint)s",
                         line=line.display_name,
-                        state=dict(self._fields["state"]._description_selection(self.env))[
-                            line.state
-                        ],
+                        state=labels[line.state],
                         hint=line._get_drafting_hint(),
                     )
                 )
-        for company, company_lines in lines.grouped("company_id").items():
-            values = [
-                line.with_company(company)._prepare_invoice() for line in company_lines
+
+    def _create_invoices(self):
+        """Create the draft invoices of ``self``, lines of one company.
+
+        In superuser mode, as core does: a salesperson may invoice an order without
+        being allowed to write invoices.
+        """
+        moves = self.env["account.move"].sudo()
+        moves = moves.with_context(
+            mail_create_nolog=True, default_move_type="out_invoice"
+        ).create(
+            [
+                values
+                for order, lines in self.grouped("order_id").items()
+                for values in lines._prepare_invoices(order.sudo())
             ]
-            # In sudo as core does: a salesperson may invoice an order without being
-            # allowed to write invoices.
-            moves = (
-                self.env["account.move"]
-                .sudo()
-                .with_company(company)
-                .with_context(mail_create_nolog=True, default_move_type="out_invoice")
-                .create(values)
-            )
-            moves._message_log_batch(
-                bodies={
-                    move.id: self.env._(
-                        "Draft of “%(line)s”, due on %(date)s.",
-                        line=move.schedule_line_id.display_name,
-                        date=move.schedule_line_id.date_due,
-                    )
-                    for move in moves
-                }
-            )
-        lines.sudo().hold_reason = False
-        lines._job_succeeded()
+        )
+        moves._message_log_batch(
+            bodies={
+                move.id: self.env._(
+                    "Draft of “%(line)s”, due on %(date)s.",
+                    line=move.schedule_line_id.display_name,
+                    date=move.schedule_line_id.date_due,
+                )
+                for move in moves
+            }
+        )
+        return moves
+
+    def _prepare_invoices(self, order):
+        """Return the values of the draft invoices of ``self``, lines of ``order``."""
+        order = order.with_company(order.company_id)
+        order = order.with_context(lang=order.partner_invoice_id.lang)
+        invoice_lines = order._prepare_schedule_invoice_lines(self)
+        return [
+            {
+                **order._prepare_invoice(),
+                "schedule_line_id": line.id,
+                "invoice_payment_term_id": False,
+                "invoice_date_due": line.date_due,
+                "invoice_line_ids": [
+                    Command.create(values) for values in invoice_lines[line]
+                ],
+            }
+            for line in self
+        ]
+
+    def _drop_drafts(self):
+        """Remove the draft invoices of ``self``, which may then be drafted again.
+
+        A draft that was posted before has a number and is cancelled, not deleted.
+        """
+        drafts = self.invoice_id.filtered(lambda move: move.state == "draft")
+        numbered = drafts.filtered("posted_before")
+        numbered.button_cancel()
+        (drafts - numbered).unlink()
+        self.hold_reason = False
 
     def _get_drafting_hint(self):
         """Return what has to happen before this line can be invoiced."""
@@ -420,22 +528,6 @@ class CycleScheduleLine(models.Model):
         if self.trigger == "completion":
             return self.env._("Mark the order as completed first.")
         return self.env._("Give it a due date first.")
-
-    def _prepare_invoice(self):
-        """Return the values of the draft invoice of this line."""
-        self.ensure_one()
-        order = self.order_id.sudo().with_company(self.company_id)
-        order = order.with_context(lang=order.partner_invoice_id.lang)
-        return {
-            **order._prepare_invoice(),
-            "schedule_line_id": self.id,
-            "invoice_payment_term_id": False,
-            "invoice_date_due": self.date_due,
-            "invoice_line_ids": [
-                Command.create(values)
-                for values in order._prepare_schedule_invoice_lines(self)
-            ],
-        }
 
     # === JOB === #
 

@@ -4,9 +4,11 @@ from odoo.tools import float_repr, html2plaintext
 
 from ..tools.terms import canonical_json, terms_hash
 from .res_company import PAYMENT_MODES
+from .sale_order_shares import OPEN_STATES
 
 # Fields of an order that its terms are made of; their change needs a new version.
 TERMS_FIELDS = [
+    "company_id",
     "partner_id",
     "currency_id",
     "note",
@@ -22,6 +24,15 @@ TERMS_FIELDS = [
     "auto_renew",
     "notice_days",
 ]
+# What approval and confirmation rest on: computed or counted, never typed in.
+PROTECTED_FIELDS = {
+    "cycle_pdf_id",
+    "cycle_pdf_sha256",
+    "cycle_pdf_terms_hash",
+    "cycle_stage",
+    "terms_hash",
+    "terms_version",
+}
 
 
 class SaleOrder(models.Model):
@@ -120,9 +131,10 @@ class SaleOrder(models.Model):
         order = self
         digits = order.currency_id.decimal_places
         terms = {
+            "company": order.company_id.id,
             "customer": order.partner_id._origin.id,
             "currency": order.currency_id.name,
-            "lines": [line._get_terms() for line in order.order_line],
+            "lines": [line._get_terms() for line in _in_order(order.order_line)],
             "amount_untaxed": float_repr(order.amount_untaxed, digits),
             "amount_tax": float_repr(order.amount_tax, digits),
             "amount_total": float_repr(order.amount_total, digits),
@@ -143,10 +155,7 @@ class SaleOrder(models.Model):
             }
         else:
             terms["schedule"] = [
-                line._get_terms()
-                for line in order.schedule_line_ids.sorted(
-                    lambda line: (line.sequence, line._origin.id or 0)
-                )
+                line._get_terms() for line in _in_order(order.schedule_line_ids)
             ]
         return terms
 
@@ -215,9 +224,28 @@ class SaleOrder(models.Model):
                     )
                 )
 
+    @api.constrains("payment_mode")
+    def _check_quantities_not_negative(self):
+        self.order_line._check_quantity_not_negative()
+
+    @api.model
+    def _has_field_access(self, field, operation):
+        """Keep people, imports and remote calls from writing the protected fields."""
+        if operation == "write" and not self.env.su and field.name in PROTECTED_FIELDS:
+            return False
+        return super()._has_field_access(field, operation)
+
     def _get_confirmation_obstacle(self):
         """Return why this order may not be confirmed yet, and what to do."""
         self.ensure_one()
+        if self.state == "sale" and not self.terms_version:
+            return self.env._(
+                "Order %(order)s was not approved in the order cycle, so it cannot be "
+                "a confirmed order with a payment mode. Submit it for approval as a "
+                "quotation; if it is confirmed already, cancel it and set it back to "
+                "quotation first, or make a copy of it.",
+                order=self.name,
+            )
         if self.state == "sale":
             return self.env._(
                 "The terms of order %(order)s are confirmed by the customer and "
@@ -253,23 +281,40 @@ class SaleOrder(models.Model):
 
     def action_quotation_send(self):
         """Open core's send wizard, except for cycle orders: their link is sent."""
-        cycle_order = self.filtered("payment_mode")[:1]
-        if cycle_order:
+        self.filtered("payment_mode")._refuse_to_send()
+        return super().action_quotation_send()
+
+    def action_share(self):
+        """Open core's share dialog, once the customer has confirmed by the link."""
+        self._filter_unconfirmed()._refuse_to_send()
+        return super().action_share()
+
+    def _get_default_payment_link_values(self):
+        self._filter_unconfirmed()._refuse_to_send()
+        return super()._get_default_payment_link_values()
+
+    def _filter_unconfirmed(self):
+        return self.filtered(lambda order: order.payment_mode and order.state != "sale")
+
+    def _refuse_to_send(self):
+        """Raise if there is an order: only the link of the cycle goes to a customer."""
+        for order in self:
             raise UserError(
                 self.env._(
                     "Order %(order)s is in the order cycle: the customer receives a "
                     "link of their own instead of the quotation. Use “Submit for "
                     "approval”, then “Send link”.",
-                    order=cycle_order.name,
+                    order=order.name,
                 )
             )
-        return super().action_quotation_send()
 
     def action_draft(self):
         """Set cancelled orders back to quotation: a new version, to approve anew."""
         result = super().action_draft()
-        for order in self.filtered("payment_mode"):
-            order.terms_version += 1
+        cycle_orders = self.filtered("payment_mode")
+        cycle_orders._reset_schedule()
+        for order in cycle_orders:
+            order.sudo().terms_version += 1
         return result
 
     # === CORE FLOW === #
@@ -280,8 +325,10 @@ class SaleOrder(models.Model):
         return result
 
     def _action_cancel(self):
-        result = super()._action_cancel()
+        # In sudo: whoever may cancel an order need not be allowed to write invoices.
         cycle_orders = self.filtered("payment_mode")
+        cycle_orders.schedule_line_ids.sudo()._drop_drafts()
+        result = super()._action_cancel()
         cycle_orders.confirmation_ids.sudo()._set_superseded()
         cycle_orders.approval_ids.sudo()._set_superseded()
         return result
@@ -306,3 +353,18 @@ class SaleOrder(models.Model):
                 order.invoice_status = "invoiced"
             else:
                 order.invoice_status = "no"
+
+    @api.depends("payment_mode", "term_number", "schedule_line_ids.state")
+    def _compute_amount_to_invoice(self):
+        super()._compute_amount_to_invoice()
+        for order in self.filtered("payment_mode"):
+            order.amount_to_invoice = sum(
+                line.amount_total
+                for line in order.schedule_line_ids
+                if line.state in OPEN_STATES and line.term_number <= order.term_number
+            )
+
+
+def _in_order(lines):
+    """Return lines as they are shown; the cache does not sort them by itself."""
+    return lines.sorted(lambda line: (line.sequence, line._origin.id or 0))

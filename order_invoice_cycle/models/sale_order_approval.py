@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Command
+from odoo.tools import plaintext2html
 
 
 class SaleOrder(models.Model):
@@ -20,8 +22,20 @@ class SaleOrder(models.Model):
     @api.depends_context("uid")
     def _compute_can_decide(self):
         for order in self:
-            pending = order._get_pending_approval()
-            order.can_decide = self.env.user in pending.approver_ids
+            deciders = order._get_pending_approval()._get_deciders()
+            order.can_decide = self.env.user in deciders
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_evidence(self):
+        for order in self.sudo():
+            if order.approval_ids or order.confirmation_ids:
+                raise UserError(
+                    self.env._(
+                        "Order %(order)s cannot be deleted: its approvals and "
+                        "confirmations are kept as evidence. Cancel it instead.",
+                        order=order.name,
+                    )
+                )
 
     # === BUTTONS === #
 
@@ -66,7 +80,7 @@ class SaleOrder(models.Model):
             order._close_approval_activities()
             order.sudo().activity_schedule(
                 "order_invoice_cycle.mail_activity_type_rejected",
-                note=reason,
+                note=plaintext2html(reason),
                 user_id=(order.user_id or order.create_uid).id,
             )
 
@@ -84,9 +98,12 @@ class SaleOrder(models.Model):
     # === STEPS === #
 
     def _get_current_approvals(self):
-        """Return the decisions asked for the present version and terms, in order."""
+        """Return the decisions asked for the present version and terms, in order.
+
+        In superuser mode: whoever reads an order may know whether it is approved.
+        """
         self.ensure_one()
-        return self.approval_ids.filtered(
+        return self.sudo().approval_ids.filtered(
             lambda approval: approval.version == self.terms_version
             and approval.terms_hash == self.terms_hash
             and approval.state != "superseded"
@@ -121,7 +138,7 @@ class SaleOrder(models.Model):
                     self.cycle_stage
                 ],
             )
-        elif self._get_pending_approval():
+        elif self._get_pending_approval()._get_deciders():
             problem = self.env._("These terms have already been submitted.")
         elif not self._get_priced_lines():
             problem = self.env._("Add at least one order line.")
@@ -169,17 +186,17 @@ class SaleOrder(models.Model):
 
         :raise UserError: when nobody is left who may decide
         """
-        excluded = self.env["res.users"]
-        if not self.company_id.cycle_allow_self_approval:
-            excluded = self.create_uid | self.user_id | self.env.user
-        approvers = rule._get_approvers(excluded, self.company_id) if rule else excluded
+        approvers = self.env["res.users"]
+        if rule:
+            excluded = self._get_excluded_approvers(self.env.user)
+            approvers = rule._get_approvers(excluded, self)
         if rule and not approvers:
             raise UserError(
                 self.env._(
                     "Nobody may approve order %(order)s by the rule “%(rule)s”: its "
-                    "approvers and escalation group are empty, or consist only of the "
-                    "author, the salesperson and you. Ask an administrator to add "
-                    "somebody.",
+                    "approvers and escalation group are empty, cannot open the order, "
+                    "or consist only of the author, the salesperson and you. Ask an "
+                    "administrator to add somebody.",
                     order=self.name,
                     rule=rule.name,
                 )
@@ -193,8 +210,15 @@ class SaleOrder(models.Model):
             "terms_hash": self.terms_hash,
             "requester_id": self.env.uid,
             "date_requested": fields.Datetime.now(),
-            "approver_ids": [(6, 0, approvers.ids if rule else [])],
+            "approver_ids": [Command.set(approvers.ids)],
         }
+
+    def _get_excluded_approvers(self, requester):
+        """Return who may not approve this order, because it is their own."""
+        self.ensure_one()
+        if self.company_id.cycle_allow_self_approval:
+            return self.env["res.users"]
+        return self.create_uid | self.user_id | requester
 
     def _get_approval_to_decide(self):
         """Return the decision that the present user is asked for, in superuser mode."""
@@ -223,7 +247,12 @@ class SaleOrder(models.Model):
         if not order._is_approved():
             order.approval_ids._ask_next()
         elif order.company_id.cycle_auto_send_confirmation:
-            order._send_confirmation()
+            problem = order._get_sending_problem()
+            if problem:
+                # The approval stands; the salesperson has to correct the contact.
+                order._job_notify_owner(problem)
+            else:
+                order._send_confirmation()
 
     def _close_approval_activities(self):
         self.sudo().activity_unlink(

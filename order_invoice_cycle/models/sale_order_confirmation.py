@@ -1,10 +1,14 @@
 import base64
 import hashlib
 
-from odoo import api, fields, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.fields import Command
-from odoo.tools import email_normalize
+from odoo.tools import SQL, email_normalize, plaintext2html
+
+from ..tools.mail import clean_text
+from .cycle_confirmation import LIVE
+
+ON_BEHALF_CHANNELS = ("phone", "email", "paper", "in_person")
 
 
 class SaleOrder(models.Model):
@@ -29,7 +33,7 @@ class SaleOrder(models.Model):
     cycle_pdf_terms_hash = fields.Char(readonly=True, copy=False)
     cycle_pdf_sha256 = fields.Char(string="PDF SHA-256", readonly=True, copy=False)
 
-    @api.depends("confirmation_ids.state")
+    @api.depends("confirmation_ids.state", "terms_hash", "terms_version")
     def _compute_confirmed_by(self):
         for order in self:
             confirmation = order._get_valid_confirmation()
@@ -65,8 +69,9 @@ class SaleOrder(models.Model):
                 )
             )
         self.check_access("write")
-        self._check_on_behalf_values(values)
+        values = self._check_on_behalf_values(values)
         order = self.sudo()
+        order._lock_for_answer()
         if not order._is_approved() or order.state not in ("draft", "sent"):
             raise UserError(order._get_confirmation_obstacle())
         confirmation = self.env["cycle.confirmation"].sudo().create(
@@ -75,19 +80,17 @@ class SaleOrder(models.Model):
                 "channel": values["channel"],
                 "email": order.partner_id.email or "-",
                 "reason": values["reason"],
-                "attachment_ids": [
-                    Command.create(
-                        {
-                            "name": values["attachment_name"],
-                            "datas": values["attachment"],
-                            "res_model": "sale.order",
-                            "res_id": order.id,
-                        }
-                    )
-                ],
             }
         )
-        proof = confirmation.attachment_ids
+        # Attached to the confirmation, which nobody may write: so nobody deletes it.
+        proof = confirmation.attachment_ids = self.env["ir.attachment"].sudo().create(
+            {
+                "name": values["attachment_name"],
+                "raw": values["attachment"],
+                "res_model": confirmation._name,
+                "res_id": confirmation.id,
+            }
+        )
         confirmation._set_confirmed(
             values["name"],
             user_id=self.env.uid,
@@ -101,6 +104,7 @@ class SaleOrder(models.Model):
             ),
         )
         order._confirm_cycle()
+        confirmation._send_receipt()
 
     def action_open_confirm_on_behalf(self):
         """Open the dialog that asks for the proof."""
@@ -117,9 +121,12 @@ class SaleOrder(models.Model):
     # === STEPS === #
 
     def _get_current_confirmations(self):
-        """Return the links and answers for the present version and terms."""
+        """Return the links and answers for the present version and terms.
+
+        In superuser mode, as :meth:`_get_current_approvals`.
+        """
         self.ensure_one()
-        return self.confirmation_ids.filtered(
+        return self.sudo().confirmation_ids.filtered(
             lambda confirmation: confirmation.version == self.terms_version
             and confirmation.terms_hash == self.terms_hash
         )
@@ -132,35 +139,59 @@ class SaleOrder(models.Model):
     def _is_confirmed_by_customer(self):
         """Tell whether the present terms are approved and confirmed."""
         self.ensure_one()
-        order = self.sudo()
-        return order._is_approved() and bool(order._get_valid_confirmation())
+        return self._is_approved() and bool(self._get_valid_confirmation())
+
+    def _lock_for_answer(self):
+        """Wait for everyone else who is deciding about this order.
+
+        A row changed meanwhile raises a serialization failure, on which Odoo replays
+        the request; the second answer then sees the first.
+        """
+        self.ensure_one()
+        self.env.cr.execute(
+            SQL("SELECT 1 FROM sale_order WHERE id = %s FOR UPDATE", self.id)
+        )
+        self.env.invalidate_all()
 
     def _send_confirmation(self):
+        """Queue a link for each recipient; links to a corrected address replace."""
         self.ensure_one()
-        if not self._is_approved() or self.state not in ("draft", "sent"):
-            raise UserError(self._get_confirmation_obstacle())
-        recipients = self.confirmation_partner_ids or self.partner_id
-        for partner in recipients:
-            if not email_normalize(partner.email or ""):
-                raise UserError(
-                    self.env._(
-                        "%(partner)s has no valid single e-mail address, so the "
-                        "confirmation link of order %(order)s cannot be sent. Correct "
-                        "the contact, or choose another recipient.",
-                        partner=partner.display_name,
-                        order=self.name,
-                    )
-                )
-        current = self._get_current_confirmations()
-        live = current.filtered(lambda c: c.state in ("pending", "sent"))
-        missing = recipients - live.partner_id
+        problem = self._get_sending_problem()
+        if problem:
+            raise UserError(problem)
+        recipients = self._get_confirmation_recipients()
+        live = self._get_current_confirmations().filtered(
+            lambda c: c.state in LIVE and c.email == email_normalize(c.partner_id.email)
+        )
         (self.confirmation_ids - live)._set_superseded()
         live |= self.env["cycle.confirmation"].create(
-            [self._prepare_confirmation(partner) for partner in missing]
+            [
+                self._prepare_confirmation(partner)
+                for partner in recipients - live.partner_id
+            ]
         )
         live._send()
         if self.state == "draft":
             self.write({"state": "sent"})
+
+    def _get_confirmation_recipients(self):
+        return self.confirmation_partner_ids or self.partner_id
+
+    def _get_sending_problem(self):
+        """Return why the link cannot be sent now, or False."""
+        self.ensure_one()
+        if not self._is_approved() or self.state not in ("draft", "sent"):
+            return self._get_confirmation_obstacle()
+        for partner in self._get_confirmation_recipients():
+            if not email_normalize(partner.email or ""):
+                return self.env._(
+                    "%(partner)s has no valid single e-mail address, so the "
+                    "confirmation link of order %(order)s cannot be sent. Correct "
+                    "the contact, or choose another recipient, then send the link.",
+                    partner=partner.display_name,
+                    order=self.name,
+                )
+        return False
 
     def _prepare_confirmation(self, partner):
         return {
@@ -178,7 +209,8 @@ class SaleOrder(models.Model):
         self.activity_unlink(
             ["order_invoice_cycle.mail_activity_type_changes_requested"]
         )
-        self.with_user(self.env.ref("base.user_root")).sudo().action_confirm()
+        # The customer is no user: what follows is done by the system.
+        self.with_user(SUPERUSER_ID).with_company(self.company_id).action_confirm()
         self.message_post(
             body=self.env._(
                 "Confirmed by %(name)s (%(channel)s).",
@@ -199,11 +231,11 @@ class SaleOrder(models.Model):
         self.activity_schedule(
             "order_invoice_cycle.mail_activity_type_changes_requested",
             summary=self.env._("Comments of %(name)s", name=name),
-            note=text,
+            note=plaintext2html(text),
             user_id=(self.user_id or self.create_uid).id,
         )
         self.message_post(
-            body=text,
+            body=plaintext2html(text),
             author_id=confirmation.partner_id.id,
             message_type="comment",
             subtype_xmlid="mail.mt_note",
@@ -224,12 +256,16 @@ class SaleOrder(models.Model):
         self.activity_schedule(
             "order_invoice_cycle.mail_activity_type_changes_requested",
             summary=self.env._("Declined by %(name)s", name=name),
-            note=reason,
+            note=plaintext2html(reason),
             user_id=(self.user_id or self.create_uid).id,
         )
         self._action_cancel()
 
     def _check_on_behalf_values(self, values):
+        """Return the values, cleaned and the proof decoded.
+
+        :raise UserError: naming everything that is missing or impossible
+        """
         labels = {
             "channel": self.env._("the channel"),
             "name": self.env._("who confirmed"),
@@ -238,10 +274,24 @@ class SaleOrder(models.Model):
             "attachment_name": self.env._("the name of the proof"),
             "attachment": self.env._("the proof"),
         }
-        missing = [label for key, label in labels.items() if not values.get(key)]
-        channels = ("phone", "email", "paper", "in_person")
-        if not missing and values["channel"] not in channels:
-            missing = [labels["channel"]]
+        clean = {
+            key: clean_text(str(value))
+            if key in ("name", "reason", "attachment_name")
+            else value
+            for key, value in values.items()
+            if value
+        }
+        today = self.company_id._cycle_today()
+        checks = {
+            "channel": lambda channel: channel in ON_BEHALF_CHANNELS,
+            "date": lambda date: fields.Date.to_date(date) <= today,
+            "attachment": lambda content: base64.b64decode(content, validate=True),
+        }
+        missing = [
+            label
+            for key, label in labels.items()
+            if not _is_given(clean.get(key), checks.get(key, bool))
+        ]
         if missing:
             raise UserError(
                 self.env._(
@@ -251,6 +301,7 @@ class SaleOrder(models.Model):
                     missing=", ".join(missing),
                 )
             )
+        return {**clean, "attachment": base64.b64decode(clean["attachment"])}
 
     # === PDF === #
 
@@ -293,6 +344,13 @@ class SaleOrder(models.Model):
         if self.cycle_pdf_terms_hash == self.terms_hash:
             return self.cycle_pdf_id
         return self.env["ir.attachment"]
+
+
+def _is_given(value, check):
+    try:
+        return bool(value and check(value))
+    except (TypeError, ValueError):
+        return False
 
 
 def _sha256(content):

@@ -1,7 +1,12 @@
 from odoo import api, models
+from odoo.exceptions import UserError, ValidationError
 from odoo.tools import float_repr
 
+from .sale_order_shares import DRAFTED_STATES, OPEN_STATES, POSTED_STATES
+
 TERMS_FIELDS = [
+    "order_id",
+    "sequence",
     "display_type",
     "product_id",
     "name",
@@ -11,6 +16,8 @@ TERMS_FIELDS = [
     "discount",
     "tax_ids",
 ]
+# Unit prices are stored as typed, with more decimals than are shown.
+PRICE_DIGITS = 6
 
 
 class SaleOrderLine(models.Model):
@@ -26,7 +33,7 @@ class SaleOrderLine(models.Model):
             "name": self.name or "",
             "quantity": float_repr(self.product_uom_qty, precision("Product Unit")),
             "unit": self.product_uom_id._origin.id or 0,
-            "price_unit": float_repr(self.price_unit, precision("Product Price")),
+            "price_unit": float_repr(self.price_unit, PRICE_DIGITS),
             "discount": float_repr(self.discount, precision("Discount")),
             "taxes": sorted(self.tax_ids._origin.ids),
         }
@@ -35,16 +42,71 @@ class SaleOrderLine(models.Model):
     def _check_confirmed_terms(self):
         self.order_id._check_confirmed_terms()
 
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_confirmed_terms(self):
+        """Sections and notes, which core lets go, are part of the terms as well."""
+        for order in self.order_id.filtered("payment_mode"):
+            if order.state == "sale":
+                raise UserError(order._get_confirmation_obstacle())
+
+    @api.constrains("product_uom_qty")
+    def _check_quantity_not_negative(self):
+        """A negative line would make a scheduled payment negative."""
+        for line in self.filtered("order_id.payment_mode"):
+            if line.product_uom_qty < 0:
+                raise ValidationError(
+                    self.env._(
+                        "“%(line)s” of order %(order)s has the quantity %(quantity)s. "
+                        "An order with a payment mode has no quantities below zero: "
+                        "give a discount, or credit the invoice.",
+                        line=line.name,
+                        order=line.order_id.name,
+                        quantity=f"{line.product_uom_qty:g}",
+                    )
+                )
+
+    # === WHAT IS INVOICED FOLLOWS FROM THE SCHEDULE === #
+
     def _prepare_qty_invoiced(self):
-        """Cycle orders count the part of their schedule that has an invoice."""
         cycle_lines = self.filtered("order_id.payment_mode")
         result = super(SaleOrderLine, self - cycle_lines)._prepare_qty_invoiced()
-        for order, lines in cycle_lines.grouped("order_id").items():
-            share = order._get_invoiced_share()
-            for line in lines:
-                result[line] = line.product_uom_qty * share
+        result.update(cycle_lines._get_scheduled_qty(DRAFTED_STATES))
         return result
 
     @api.depends("order_id.schedule_line_ids.state")
     def _compute_qty_invoiced(self):
         return super()._compute_qty_invoiced()
+
+    @api.depends("order_id.schedule_line_ids.state")
+    def _compute_qty_invoiced_posted(self):
+        cycle_lines = self.filtered("order_id.payment_mode")
+        result = super(SaleOrderLine, self - cycle_lines)._compute_qty_invoiced_posted()
+        for line, quantity in cycle_lines._get_scheduled_qty(POSTED_STATES).items():
+            line.qty_invoiced_posted = quantity
+        return result
+
+    @api.depends("order_id.schedule_line_ids.state")
+    def _compute_untaxed_amount_to_invoice(self):
+        cycle_lines = self.filtered("order_id.payment_mode")
+        result = super(
+            SaleOrderLine, self - cycle_lines
+        )._compute_untaxed_amount_to_invoice()
+        for order, lines in cycle_lines.grouped("order_id").items():
+            share = order._get_share_in_states(OPEN_STATES)
+            share = share if order.state == "sale" else 0.0
+            for line in lines:
+                amount = line.price_subtotal * share
+                line.untaxed_amount_to_invoice = order.currency_id.round(amount)
+        return result
+
+    def _get_scheduled_qty(self, states):
+        """Return how much of each line's quantity is scheduled in ``states``.
+
+        A billing period invoices the whole quantity, so no order counts more than
+        once.
+        """
+        result = {}
+        for order, lines in self.grouped("order_id").items():
+            share = min(order._get_share_in_states(states), 1.0)
+            result.update((line, line.product_uom_qty * share) for line in lines)
+        return result

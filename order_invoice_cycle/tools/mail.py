@@ -1,6 +1,7 @@
 """Text that is safe in a mail header: plain Python, no database."""
 
 import unicodedata
+from email.utils import formataddr, parseaddr
 
 
 def clean_header(text, limit=200):
@@ -23,6 +24,26 @@ def clean_header(text, limit=200):
     )
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def format_address(address, name=None):
+    r"""Return one address as a header value, with a name that is safe in it.
+
+    :param str address: an address, perhaps with a name of its own
+    :param str name: the name to show instead
+    :return: the header value, empty without an address
+
+    >>> format_address("anna@example.com", 'Anna "A"\r\nBcc: evil@example.com')
+    '"Anna \\"A\\" Bcc: evil@example.com" <anna@example.com>'
+    >>> format_address('"Office" <office@example.com>')
+    'Office <office@example.com>'
+    >>> format_address("")
+    ''
+    """
+    own_name, address = parseaddr(clean_header(address, limit=1000))
+    if "@" not in address:
+        return ""
+    return formataddr((clean_header(name or own_name), address))
 
 
 def clean_text(text, limit=2000):

@@ -129,8 +129,9 @@ class Apportioner:
 
     Each row (the base of an order line, the tax of an order line, …) is split into
     one part per instalment; the parts add up to the row. What one row rounds up, a
-    later row gives back, so an instalment's sum over all rows stays within one unit
-    of its exact share. With equal weights, two instalments never differ by more.
+    later row gives back, so an instalment's sum over all rows stays about one unit
+    from its exact share. With equal weights, two instalments never differ by more
+    than one unit.
 
     >>> thirds = Apportioner([Fraction(1, 3)] * 3)
     >>> thirds.split(100000)

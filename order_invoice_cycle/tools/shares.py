@@ -1,47 +1,49 @@
 """Shares of an order: its rounded tax base lines, split exactly.
 
-The tax engine of Odoo computes and rounds; this only decides which instalment gets
-which cent, so that every instalment and every tax rate adds up.
+The tax engine of Odoo computes and rounds; this only decides which payment gets
+which cent, so that every payment and every tax adds up to the order.
 """
 
 from .schedule import Apportioner
 
-DIGITS = {"_currency": "currency_id", "": "company_currency"}
 
-
-def split_base_lines(account_tax, base_lines, company, weights, digits):
+def split_base_lines(account_tax, base_lines, company, weights, price_digits):
     """Split rounded base lines into one list of base lines per weight.
 
-    ``account.tax._split_base_line`` would round each order line by itself, and an
-    equal plan over three lines could differ by three cents; here what one line
-    rounds up, the next gives back (see :class:`~.schedule.Apportioner`).
+    ``account.tax._split_base_line`` rounds each order line by itself, so an equal
+    plan over three lines could differ by three cents; here what one line rounds up,
+    a later one gives back (see :class:`~.schedule.Apportioner`).
 
     :param account_tax: the model ``account.tax``
     :param list base_lines: base lines with rounded tax details
     :param company: the ``res.company`` they belong to
     :param list weights: exact fractions that add up to 1
-    :param int digits: decimal places of an invoice line's unit price
+    :param int price_digits: decimal places of an invoice line's unit price
     :return: for each weight, a list of base lines with fixed tax amounts
     """
-    target_factors = [{"factor": float(weight)} for weight in weights]
 
-    def populate(base_line, _target_factor, kwargs):
-        # One piece of the whole line: the agreed quantity and discount are in it.
+    def make_one_piece(base_line, _target_factor, kwargs):
+        # The agreed quantity and discount are in the price of the piece.
         price = kwargs["price_unit"] * base_line["quantity"]
         price *= 1 - base_line["discount"] / 100
+        digits = max(price_digits, base_line["currency_id"].decimal_places)
         kwargs.update(price_unit=round(price, digits), quantity=1.0, discount=0.0)
 
+    factors = [{"factor": float(weight)} for weight in weights]
     pieces = [
-        account_tax._split_base_line(base_line, company, target_factors, populate)
+        account_tax._split_base_line(base_line, company, factors, make_one_piece)
         for base_line in base_lines
     ]
-    for suffix in DIGITS:
-        _apportion(base_lines, pieces, company, weights, suffix)
+    rows = list(zip(base_lines, pieces, strict=True))
+    rows.sort(key=lambda row: row[0]["tax_ids"].ids)
+    for suffix in ("_currency", ""):
+        _apportion(rows, company, Apportioner(weights), suffix)
     shares = [list(share) for share in zip(*pieces, strict=True)]
     for share in shares:
-        for piece in share:
+        for base_line, piece in zip(base_lines, share, strict=True):
+            piece["record"] = base_line["record"]
             if not piece["tax_details"]["taxes_data"]:
-                # Without a tax there is nothing to pin the amount to but the price.
+                # Without a tax there is nothing to fix the amount to but the price.
                 piece["price_unit"] = piece["tax_details"]["total_excluded_currency"]
         account_tax._fix_base_lines_tax_details_on_manual_tax_amounts(share, company)
     return shares
@@ -56,49 +58,46 @@ def base_line_amounts(base_line):
     return untaxed, sum(tax["tax_amount_currency"] for tax in details["taxes_data"])
 
 
-def _apportion(base_lines, pieces, company, weights, suffix):
-    """Overwrite the rounded amounts of the pieces, in one of the two currencies."""
-    apportioner = Apportioner(weights)
-    order = sorted(
-        range(len(base_lines)), key=lambda index: base_lines[index]["tax_ids"].ids
-    )
-    for index in order:
-        currency = company.currency_id if not suffix else None
-        currency = currency or base_lines[index]["currency_id"]
-        details = base_lines[index]["tax_details"]
-        total = (
-            details[f"total_excluded{suffix}"]
-            + details[f"delta_total_excluded{suffix}"]
-        )
-        for piece, amount in zip(
-            pieces[index], _split(apportioner, total, currency), strict=True
-        ):
+def _apportion(rows, company, apportioner, suffix):
+    """Overwrite the rounded amounts of all pieces, in one of the two currencies.
+
+    All untaxed amounts come first, then all taxes: so both the untaxed amount and
+    the total of a payment stay within one unit of its exact share.
+    """
+    for base_line, pieces in rows:
+        currency = base_line["currency_id"] if suffix else company.currency_id
+        amounts = _split(apportioner, _untaxed(base_line, suffix), currency)
+        for piece, amount in zip(pieces, amounts, strict=True):
             piece["tax_details"][f"total_excluded{suffix}"] = amount
             piece["tax_details"][f"delta_total_excluded{suffix}"] = 0.0
-    for index in order:
-        base_line = base_lines[index]
+    for base_line, pieces in rows:
         currency = base_line["currency_id"] if suffix else company.currency_id
-        details = base_line["tax_details"]
-        for position, tax_data in enumerate(details["taxes_data"]):
-            taxes = _split(apportioner, tax_data[f"tax_amount{suffix}"], currency)
-            for piece, amount in zip(pieces[index], taxes, strict=True):
-                piece_data = piece["tax_details"]["taxes_data"][position]
-                piece_data[f"tax_amount{suffix}"] = amount
-                if currency.is_zero(
-                    tax_data[f"base_amount{suffix}"]
-                    - details[f"total_excluded{suffix}"]
-                    - details[f"delta_total_excluded{suffix}"]
-                ):
-                    piece_data[f"base_amount{suffix}"] = piece["tax_details"][
-                        f"total_excluded{suffix}"
-                    ]
-        for piece in pieces[index]:
-            piece["tax_details"][f"total_included{suffix}"] = piece["tax_details"][
-                f"total_excluded{suffix}"
-            ] + sum(
-                tax[f"tax_amount{suffix}"]
-                for tax in piece["tax_details"]["taxes_data"]
+        for position, tax in enumerate(base_line["tax_details"]["taxes_data"]):
+            amounts = _split(apportioner, tax[f"tax_amount{suffix}"], currency)
+            on_untaxed = currency.is_zero(
+                tax[f"base_amount{suffix}"] - _untaxed(base_line, suffix)
             )
+            for piece, amount in zip(pieces, amounts, strict=True):
+                piece_tax = piece["tax_details"]["taxes_data"][position]
+                piece_tax[f"tax_amount{suffix}"] = amount
+                if on_untaxed:
+                    piece_tax[f"base_amount{suffix}"] = _untaxed(piece, suffix)
+        for piece in pieces:
+            _set_total_included(piece, suffix)
+
+
+def _untaxed(base_line, suffix):
+    details = base_line["tax_details"]
+    return (
+        details[f"total_excluded{suffix}"] + details[f"delta_total_excluded{suffix}"]
+    )
+
+
+def _set_total_included(piece, suffix):
+    taxes = piece["tax_details"]["taxes_data"]
+    piece["tax_details"][f"total_included{suffix}"] = _untaxed(piece, suffix) + sum(
+        tax[f"tax_amount{suffix}"] for tax in taxes
+    )
 
 
 def _split(apportioner, amount, currency):

@@ -1,0 +1,6 @@
+from . import cycle_approval_reject
+from . import cycle_confirmation_record
+from . import cycle_dispute_resolve
+from . import sale_advance_payment_inv
+from . import sale_order_complete
+from . import sale_order_terminate

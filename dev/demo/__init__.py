@@ -1,0 +1,1 @@
+"""``script/demo``: forty orders from a spreadsheet to paid and reminded invoices."""

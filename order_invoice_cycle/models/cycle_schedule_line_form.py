@@ -1,0 +1,54 @@
+from odoo import api, fields, models
+from odoo.tools import format_date
+
+
+class CycleScheduleLine(models.Model):
+    """What the lists and the form of scheduled payments show beyond their data."""
+
+    _inherit = "cycle.schedule.line"
+
+    order_stage = fields.Selection(related="order_id.cycle_stage", string="Order stage")
+    payment_mode = fields.Selection(related="order_id.payment_mode")
+    is_late = fields.Boolean(
+        compute="_compute_is_late", help="Due in the past, and not invoiced yet."
+    )
+    state_note = fields.Char(
+        string="What happens next",
+        compute="_compute_state_note",
+        help="One sentence: what this payment waits for, and why.",
+    )
+
+    @api.depends("state", "date_due")
+    def _compute_is_late(self):
+        for line in self:
+            today = (line.company_id or self.env.company)._cycle_today()
+            waiting = line.state in ("planned", "held", "drafted")
+            line.is_late = waiting and bool(line.date_due) and line.date_due < today
+
+    @api.depends("state", "error", "hold_reason", "date_draft", "order_id.state")
+    def _compute_state_note(self):
+        for line in self:
+            line.state_note = line._get_state_note()
+
+    def _get_state_note(self):
+        if self.state == "held":
+            return self.env._(
+                "%(reason)s Release it to draft it, or skip it.",
+                reason=_sentence(self.hold_reason),
+            )
+        if self.state == "waiting":
+            return self._get_drafting_hint()
+        if self.state == "planned" and self.error:
+            return self.env._("Could not be drafted: %s", self.error)
+        if self.state == "planned":
+            return self.env._(
+                "The draft invoice is made on %s.",
+                format_date(self.env, self.date_draft),
+            )
+        if self.state == "drafted":
+            return self.env._("The draft invoice waits to be published.")
+        return False
+
+
+def _sentence(text):
+    return f"{text.rstrip('.')}."

@@ -1,0 +1,227 @@
+from datetime import timedelta
+
+from lxml import etree, html
+from markupsafe import Markup
+
+from odoo import models
+from odoo.tools import float_round, format_date, formatLang, html_sanitize
+
+DATE_FORMAT = "d MMM yyyy"
+
+
+class SaleOrder(models.Model):
+    """Document: what a customer is shown of an order, on the page and in the PDF.
+
+    Everything here is text for people, in the language of the environment.
+    """
+
+    _inherit = "sale.order"
+
+    def _format_document_date(self, date):
+        """Return a date that reads the same everywhere: ``5 Jan 2027``."""
+        return format_date(self.env, date, date_format=DATE_FORMAT)
+
+    def _format_document_quantity(self, quantity):
+        """Return a quantity without the zeros that say nothing: ``10``, ``2.5``."""
+        digits = self.env["decimal.precision"].precision_get("Product Unit")
+        decimals = next(
+            places
+            for places in range(digits + 1)
+            if places == digits
+            or float_round(quantity, places) == float_round(quantity, digits)
+        )
+        return formatLang(self.env, quantity, digits=decimals)
+
+    def _get_document_terms_text(self):
+        """Return the terms text as HTML without styles and without images.
+
+        Neither the page, whose content policy forbids inline styles, nor the PDF,
+        whose renderer would fetch images, may be steered by what the text contains.
+        """
+        self.ensure_one()
+        text = html_sanitize(
+            self.note, sanitize_attributes=True, strip_style=True, strip_classes=True
+        )
+        if not text:
+            return Markup()
+        root = html.fragment_fromstring(str(text), create_parent="div")
+        etree.strip_elements(root, "img", "svg", "video", "iframe", with_tail=False)
+        return Markup(html.tostring(root, encoding="unicode"))  # noqa: S704 sanitized
+
+    # === PAYMENT === #
+
+    def _get_payment_mode_text(self):
+        """Return in one sentence how the customer pays."""
+        self.ensure_one()
+        texts = {
+            "prepayment": self.env._("Payment in advance."),
+            "after_completion": self.env._(
+                "Payment after the service has been completed."
+            ),
+            "instalments": self.env._(
+                "Payment in %(number)s instalments.", number=len(self.schedule_line_ids)
+            ),
+            "recurring": self.env._(
+                "Recurring payment, %(period)s.", period=self._get_period_text()
+            ),
+        }
+        if self.payment_mode == "prepayment" and len(self.schedule_line_ids) > 1:
+            return self.env._("A deposit in advance, the rest as in the schedule.")
+        label = dict(self._fields["payment_mode"]._description_selection(self.env))
+        return texts.get(self.payment_mode, label.get(self.payment_mode, ""))
+
+    def _get_period_text(self):
+        """Return how often a recurring order is billed: ``every 3 months``."""
+        number = self.recurrence_interval
+        single = {
+            "week": self.env._("every week"),
+            "month": self.env._("every month"),
+            "quarter": self.env._("every quarter"),
+            "year": self.env._("every year"),
+        }
+        several = {
+            "week": self.env._("every %(number)s weeks", number=number),
+            "month": self.env._("every %(number)s months", number=number),
+            "quarter": self.env._("every %(number)s quarters", number=number),
+            "year": self.env._("every %(number)s years", number=number),
+        }
+        return (single if number == 1 else several).get(self.recurrence_unit, "")
+
+    def _get_recurrence_texts(self):
+        """Return the terms of a recurring order as a list of sentences."""
+        self.ensure_one()
+        if not self._can_recur():
+            return []
+        price = self.currency_id.format(self.amount_total)
+        return [
+            self.env._(
+                "You pay %(price)s, taxes included, %(period)s, on the first day of "
+                "the period.",
+                price=price,
+                period=self._get_period_text(),
+            )
+            if self.recurrence_in_advance
+            else self.env._(
+                "You pay %(price)s, taxes included, %(period)s, on the last day of "
+                "the period.",
+                price=price,
+                period=self._get_period_text(),
+            ),
+            self.env._(
+                "The first term runs from %(start)s to %(end)s.",
+                start=self._format_document_date(self.service_date_start),
+                end=self._format_document_date(self._get_first_term_end()),
+            ),
+            self._get_renewal_text(),
+        ]
+
+    def _get_first_term_end(self):
+        """Return the last day of the first term, or of the service if it is earlier."""
+        end = self._get_period_start(self.recurrence_count) - timedelta(days=1)
+        return min(end, self.service_date_end) if self.service_date_end else end
+
+    def _get_renewal_text(self):
+        term_end = self._get_period_start(self.recurrence_count) - timedelta(days=1)
+        last_day = self._get_first_term_end()
+        if not self.auto_renew or last_day < term_end:
+            return self.env._(
+                "It ends on %(date)s and does not renew itself.",
+                date=self._format_document_date(last_day),
+            )
+        return self.env._(
+            "After that it renews for as long again each time, unless notice is given "
+            "at least %(days)s days before the term ends: for the first term, by "
+            "%(date)s.",
+            days=self.notice_days,
+            date=self._format_document_date(
+                term_end - timedelta(days=self.notice_days)
+            ),
+        )
+
+    # === SCHEDULE === #
+
+    def _get_schedule_rows(self):
+        """Return the payments in order, as dicts with ``name``, ``due``, ``line``.
+
+        Payments of a term that has not begun, and payments given up, are left out.
+        """
+        self.ensure_one()
+        lines = self.schedule_line_ids.filtered(
+            lambda line: not line.is_skipped and line.term_number <= self.term_number
+        ).sorted(lambda line: (line.sequence, line.id))
+        return [
+            {
+                "line": line,
+                "name": self._get_schedule_line_text(line),
+                "due": self._get_due_text(line),
+            }
+            for line in lines
+        ]
+
+    def _get_schedule_line_text(self, line):
+        """Return what a payment is for; a billing period is named by its days."""
+        if not line.period_start:
+            return line.name
+        return self.env._(
+            "%(start)s to %(end)s",
+            start=self._format_document_date(line.period_start),
+            end=self._format_document_date(line.period_end),
+        )
+
+    def _get_due_text(self, line):
+        """Return when a scheduled payment is due: a date, or the event it waits for."""
+        if line.date_due:
+            return self._format_document_date(line.date_due)
+        event = {
+            "confirmation": self.env._("confirmation"),
+            "completion": self.env._("completion"),
+        }.get(line.trigger, "")
+        unit = {
+            ("day", True): self.env._("1 day"),
+            ("day", False): self.env._("%s days", line.offset_value),
+            ("month", True): self.env._("1 month"),
+            ("month", False): self.env._("%s months", line.offset_value),
+        }[line.offset_unit, line.offset_value == 1]
+        if not line.offset_value:
+            text = self.env._("on %(event)s", event=event)
+        else:
+            text = self.env._("%(delay)s after %(event)s", delay=unit, event=event)
+        if line.offset_day:
+            text = self.env._(
+                "%(text)s, on the next %(day)s", text=text, day=self._get_day_text(line)
+            )
+        return text
+
+    def _get_day_text(self, line):
+        if line.offset_day == 31:
+            return self.env._("last day of a month")
+        return self.env._("day %s of a month", line.offset_day)
+
+    def _get_next_payment_text(self):
+        """Return in one sentence which payment comes next, after the confirmation."""
+        self.ensure_one()
+        line = self.schedule_line_ids.filtered(
+            lambda line: line.state in ("waiting", "planned", "drafted", "invoiced")
+            and line.term_number <= self.term_number
+        ).sorted(lambda line: (not line.date_due, line.date_due or False, line.sequence))
+        if not line:
+            return ""
+        line = line[0]
+        amount = line.currency_id.format(line.amount_total)
+        if not line.date_due:
+            return self.env._(
+                "The next payment, %(amount)s (%(name)s), is due %(due)s. You receive "
+                "an invoice by e-mail before.",
+                amount=amount,
+                name=self._get_schedule_line_text(line),
+                due=self._get_due_text(line),
+            )
+        return self.env._(
+            "The next payment, %(amount)s (%(name)s), is planned for %(due)s. You "
+            "receive an invoice by e-mail before, and have at least %(days)s days to "
+            "pay it.",
+            amount=amount,
+            name=line.name,
+            due=self._get_due_text(line),
+            days=self.company_id.cycle_min_payment_days,
+        )

@@ -1,0 +1,162 @@
+from odoo import models
+from odoo.tools import formatLang
+
+from ..tools.shares import base_line_amounts, split_base_lines
+
+OPEN_STATES = ("waiting", "planned", "held", "drafted")
+DRAFTED_STATES = ("drafted", "invoiced", "paid")
+POSTED_STATES = ("invoiced", "paid")
+
+
+class SaleOrder(models.Model):
+    """Shares: what each scheduled payment amounts to, and its invoice lines."""
+
+    _inherit = "sale.order"
+
+    # === AMOUNTS === #
+
+    def _get_rounded_base_lines(self):
+        """Return the order's base lines with the tax amounts of its totals."""
+        self.ensure_one()
+        account_tax = self.env["account.tax"]
+        base_lines = [
+            line._prepare_base_line_for_taxes_computation()
+            for line in self._get_priced_lines()
+        ]
+        account_tax._add_tax_details_in_base_lines(base_lines, self.company_id)
+        account_tax._round_base_lines_tax_details(base_lines, self.company_id)
+        return base_lines
+
+    def _split(self, weights):
+        """Return the order's base lines split by ``weights``, one list per weight."""
+        left = 1 - sum(weights)
+        shares = split_base_lines(
+            self.env["account.tax"],
+            self._get_rounded_base_lines(),
+            self.company_id,
+            [*weights, left] if left else weights,
+            self.env["decimal.precision"].precision_get("Product Price"),
+        )
+        return shares[: len(weights)]
+
+    def _get_schedule_shares(self):
+        """Return the base lines of each scheduled payment, {line: base lines}.
+
+        The payments of a recurring order are all split from one whole period; those
+        of another order are split from each other.
+        """
+        self.ensure_one()
+        weights = self._get_weights()
+        if not weights or not self._get_priced_lines():
+            return {}
+        if self.payment_mode != "recurring":
+            return dict(zip(weights, self._split(list(weights.values())), strict=True))
+        shares = {weight: self._split([weight])[0] for weight in set(weights.values())}
+        return {line: shares[weight] for line, weight in weights.items()}
+
+    def _get_schedule_amounts(self):
+        """Return {schedule line: (untaxed, tax)} in the order's currency."""
+        self.ensure_one()
+        result = {}
+        for line, base_lines in self._get_schedule_shares().items():
+            amounts = [base_line_amounts(base_line) for base_line in base_lines]
+            result[line] = (
+                self.currency_id.round(sum(untaxed for untaxed, _tax in amounts)),
+                self.currency_id.round(sum(tax for _untaxed, tax in amounts)),
+            )
+        return result
+
+    def _get_share_in_states(self, states):
+        """Return how much of the order is scheduled in ``states``, 1.0 = all of it.
+
+        A recurring order counts whole periods of the terms that are agreed.
+        """
+        self.ensure_one()
+        return float(
+            sum(
+                weight
+                for line, weight in self._get_weights().items()
+                if line.state in states and line.term_number <= self.term_number
+            )
+        )
+
+    # === INVOICE LINES === #
+
+    def _prepare_schedule_invoice_lines(self, schedule_lines):
+        """Return the invoice line values of each payment, {schedule line: [values]}.
+
+        A payment of the whole order invoices the order's own lines. A part of it
+        keeps the agreed quantity and price in the text and has the exact amounts of
+        its share in ``extra_tax_data``, which core's tax engine honours.
+        """
+        self.ensure_one()
+        weights = self._get_weights()
+        is_split = any(weights[line] != 1 for line in schedule_lines)
+        shares = self._get_schedule_shares() if is_split else {}
+        result = {}
+        for line in schedule_lines:
+            if weights[line] == 1:
+                values = self._prepare_whole_invoice_lines()
+            else:
+                values = self._prepare_partial_invoice_lines(shares[line])
+            if weights[line] != 1 or line.kind == "period":
+                values.insert(0, self._prepare_invoice_heading(line))
+            result[line] = values
+        return result
+
+    def _prepare_invoice_heading(self, schedule_line):
+        """Return the section line that says which part of which order this is."""
+        return {
+            "display_type": "line_section",
+            "name": self.env._(
+                "%(name)s – order %(order)s", name=schedule_line.name, order=self.name
+            ),
+            "sequence": -1,
+        }
+
+    def _prepare_whole_invoice_lines(self):
+        lines = self.order_line.filtered(lambda line: not line.is_downpayment)
+        return [
+            line._prepare_invoice_line(quantity=line.product_uom_qty) for line in lines
+        ]
+
+    def _prepare_partial_invoice_lines(self, base_lines):
+        return [
+            self._prepare_partial_invoice_line(base_line, sequence)
+            for sequence, base_line in enumerate(base_lines)
+        ]
+
+    def _prepare_partial_invoice_line(self, base_line, sequence):
+        line = base_line["record"]
+        values = line._prepare_invoice_line(
+            quantity=1.0,
+            discount=0.0,
+            price_unit=base_line["price_unit"],
+            sequence=sequence,
+            extra_tax_data=self.env["account.tax"]._export_base_line_extra_tax_data(
+                base_line
+            ),
+        )
+        values["product_uom_id"] = False
+        values["name"] = self._get_partial_line_text(line)
+        return values
+
+    def _get_partial_line_text(self, line):
+        """Return the text of a part invoice's line, with the agreed quantity."""
+        quantity = formatLang(self.env, line.product_uom_qty, dp="Product Unit")
+        quantity = f"{quantity} {line.product_uom_id.name or ''}".strip()
+        price = self.currency_id.format(line.price_unit)
+        if line.discount:
+            return self.env._(
+                "%(name)s (%(quantity)s at %(price)s less %(discount)s %%)",
+                name=line.name,
+                quantity=quantity,
+                price=price,
+                discount=formatLang(self.env, line.discount, dp="Discount"),
+            )
+        return self.env._(
+            "%(name)s (%(quantity)s at %(price)s)",
+            name=line.name,
+            quantity=quantity,
+            price=price,
+        )

@@ -1,0 +1,491 @@
+import base64
+import logging
+import re
+from datetime import timedelta
+
+from psycopg2 import DatabaseError
+
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
+from odoo.tests import freeze_time
+from odoo.tools import SQL, mute_logger
+
+from ..tools.terms import sha256
+from .common import CycleCommon
+
+CHANGES_ACTIVITY = "order_invoice_cycle.mail_activity_type_changes_requested"
+
+
+class ConfirmationCommon(CycleCommon):
+    def _offer(self, **values):
+        """Return an approved order whose links have gone out."""
+        order = self._approve(self._create_order(**values))
+        self._send_messages()
+        return order
+
+    def _get_token(self, mail):
+        """Return the token of the link in an e-mail of the outbox."""
+        body = mail.get_body(("html",)).get_content()
+        return re.search(r"/order/confirm/([\w-]+)", body)[1]
+
+    def _find(self, token):
+        return self.env["cycle.confirmation"]._find_by_token(token)
+
+    def _events(self, order):
+        return order.confirmation_ids.event_ids.sorted("sequence").mapped("event")
+
+
+class TestConfirmationLink(ConfirmationCommon):
+    """The link: for whom, how secret, how long."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.contacts = cls.env["res.partner"].create(
+            [
+                {"name": name, "email": f"{name}@customer.example"}
+                for name in ("anna", "boris")
+            ]
+        )
+
+    def test_every_recipient_gets_a_link_of_their_own(self):
+        order = self._offer(confirmation_partner_ids=[Command.set(self.contacts.ids)])
+        tokens = {mail["To"]: self._get_token(mail) for mail in self.outbox}
+        self.assertEqual(len(set(tokens.values())), 2)
+        for contact in self.contacts:
+            to = f"{contact.name} <{contact.email}>"
+            self.assertEqual(self._find(tokens[to]).partner_id, contact)
+            self.assertEqual(self._find(tokens[to]).order_id, order)
+
+    def test_token_is_nowhere_but_in_the_mail(self):
+        with self.assertLogs(level=logging.INFO) as logs:
+            order = self._offer()
+        token = self._get_token(self.outbox[0])
+        self.assertGreaterEqual(len(token), 43)
+        self.assertEqual(order.confirmation_ids.sudo().token_sha256, sha256(token))
+        self.assertNotIn(token, "\n".join(logs.output))
+        self.env.flush_all()
+        for table in (
+            "cycle_message",
+            "cycle_confirmation",
+            "cycle_confirmation_event",
+            "mail_message",
+            "mail_mail",
+            "mail_activity",
+            "ir_attachment",
+            "bus_bus",
+            "sale_order",
+        ):
+            rows = self.env.execute_query(
+                SQL(
+                    "SELECT t.id FROM %s AS t WHERE t::text LIKE %s",
+                    SQL.identifier(table),
+                    f"%{token}%",
+                )
+            )
+            self.assertFalse(rows, table)
+
+    def test_archived_body_shows_the_mail_without_its_secret(self):
+        self._offer()
+        body = self.env["cycle.message"].search([("purpose", "=", "confirmation")])[0].body
+        self.assertIn("/order/confirm/…", body)
+
+    def test_fingerprint_of_the_token_is_hidden_from_users(self):
+        confirmation = self._offer().confirmation_ids
+        for user in (self.user_sales, self.user_manager):
+            with self.assertRaises(AccessError):
+                confirmation.with_user(user).read(["token_sha256"])
+
+    def test_old_link_is_useless_when_a_new_mail_goes_out(self):
+        order = self._offer()
+        order.with_user(self.user_sales).action_send_confirmation()
+        self._send_messages()
+        old, new = (self._get_token(mail) for mail in self.outbox)
+        self.assertFalse(self._find(old))
+        self.assertEqual(self._find(new), order.confirmation_ids)
+        self.assertEqual(self._events(order), ["sent", "sent"])
+
+    def test_one_mail_waits_when_the_button_is_pressed_twice(self):
+        order = self._approve(self._create_order())
+        order.with_user(self.user_sales).action_send_confirmation()
+        self._send_messages()
+        self.assertEqual(len(self.outbox), 1)
+
+    def test_link_follows_the_contact_when_its_address_is_corrected(self):
+        order = self._offer()
+        wrong = order.confirmation_ids
+        self.customer.email = "right@customer.example"
+        order.with_user(self.user_sales).action_send_confirmation()
+        self._send_messages()
+        self.assertEqual(wrong.state, "superseded")
+        self.assertIn("right@customer.example", self.outbox[-1]["To"])
+        self.assertEqual(
+            self._find(self._get_token(self.outbox[-1])).email, "right@customer.example"
+        )
+
+    def test_nothing_is_found_when_the_token_is_no_token(self):
+        self._offer()
+        token = self._get_token(self.outbox[0])
+        for wrong in (
+            "",
+            None,
+            7,
+            True,
+            [token],
+            token[:-1],
+            token + "x",
+            token.swapcase(),
+            "ż" * 43,
+            "\x00" * 43,
+            "\ud800" * 43,
+            "x" * 70000,
+            sha256(token),
+        ):
+            self.assertFalse(self._find(wrong))
+
+    def test_link_is_refused_when_it_has_expired(self):
+        self.company.cycle_confirmation_days = 5
+        confirmation = self._offer().confirmation_ids
+        self.assertEqual(
+            confirmation.date_expiry, confirmation.date_sent + timedelta(days=5)
+        )
+        self.assertTrue(confirmation._is_open())
+        with freeze_time(confirmation.date_expiry + timedelta(seconds=1)):
+            self.assertFalse(confirmation._is_open())
+            answer = confirmation.sudo()._confirm(confirmation.terms_hash, "Jan")
+        self.assertEqual(answer, "closed")
+
+    def test_link_is_refused_when_it_was_revoked(self):
+        order = self._offer()
+        confirmation = order.confirmation_ids
+        confirmation.with_user(self.user_sales).action_revoke()
+        self.assertFalse(confirmation._is_open())
+        self.assertEqual(
+            confirmation.sudo()._confirm(order.terms_hash, "Jan"), "closed"
+        )
+        self.assertEqual(order.cycle_stage, "approved")
+        event = confirmation.event_ids.filtered(lambda e: e.event == "revoked")
+        self.assertEqual(event.user_id, self.user_sales)
+
+    def test_link_is_superseded_when_a_new_version_is_submitted(self):
+        order = self._offer()
+        old = order.confirmation_ids
+        order.order_line.price_unit = 900
+        self._approve(order)
+        self.assertEqual(old.state, "superseded")
+        self.assertEqual(self._events(order), ["sent", "superseded"])
+        self.assertEqual(old.sudo()._confirm(old.terms_hash, "Jan"), "stale")
+        self._confirm(order)
+        self.assertEqual(order.state, "sale")
+
+    def test_link_is_closed_when_the_order_is_cancelled(self):
+        order = self._offer()
+        order.action_cancel()
+        self.assertEqual(order.confirmation_ids.state, "superseded")
+        self.assertEqual(
+            order.confirmation_ids.sudo()._confirm(order.terms_hash, "Jan"), "closed"
+        )
+
+    def test_no_link_is_sent_before_the_terms_are_approved(self):
+        order = self._create_order()
+        order.with_user(self.user_sales).action_submit_for_approval()
+        with self.assertRaisesRegex(UserError, "not approved yet"):
+            order.with_user(self.user_sales).action_send_confirmation()
+
+    def test_queued_link_does_not_go_out_when_the_terms_changed(self):
+        order = self._approve(self._create_order())
+        order.order_line.price_unit = 900
+        self._send_messages()
+        self.assertFalse(self.outbox)
+
+
+class TestConfirmationAnswer(ConfirmationCommon):
+    """The answer: who was first, on which version, and what follows."""
+
+    def test_order_becomes_a_sale_when_the_customer_confirms(self):
+        order = self._offer()
+        confirmation = order.confirmation_ids
+        answer = confirmation.sudo()._confirm(
+            order.terms_hash, "Jan Nowak", ip="192.0.2.7", user_agent="Test"
+        )
+        self.assertEqual(answer, "done")
+        self.assertEqual(order.state, "sale")
+        self.assertEqual(order.cycle_stage, "confirmed")
+        self.assertEqual(order.confirmed_by, "Jan Nowak")
+        self.assertRecordValues(
+            confirmation,
+            [
+                {
+                    "state": "confirmed",
+                    "decided_name": "Jan Nowak",
+                    "decided_email": self.customer.email,
+                    "decided_ip": "192.0.2.7",
+                    "decided_user_agent": "Test",
+                }
+            ],
+        )
+        self.assertEqual(self._events(order), ["sent", "confirmed"])
+        self.assertIs(confirmation.action_verify(), True)
+
+    def test_receipt_goes_to_the_address_of_the_link(self):
+        order = self._confirm(self._offer())
+        receipt = self.env["cycle.message"].search([("purpose", "=", "receipt")])
+        self.assertRecordValues(
+            receipt,
+            [
+                {
+                    "res_id": order.confirmation_ids.id,
+                    "email_to": order.confirmation_ids.email,
+                    "state": "queued",
+                }
+            ],
+        )
+
+    def test_public_visitor_confirms_without_any_right(self):
+        order = self._offer()
+        public = self.env.ref("base.public_user")
+        confirmation = order.confirmation_ids.with_user(public).sudo()
+        self.assertEqual(confirmation._confirm(order.terms_hash, "Jan"), "done")
+        self.assertEqual(order.state, "sale")
+
+    def test_first_recipient_decides_and_the_second_learns_it(self):
+        contacts = self.customer | self.other_customer
+        order = self._offer(confirmation_partner_ids=[Command.set(contacts.ids)])
+        first, second = order.confirmation_ids.sudo()
+        self.assertEqual(first._confirm(order.terms_hash, "First"), "done")
+        for answer in (
+            second._confirm(order.terms_hash, "Second"),
+            second._comment(order.terms_hash, "Second", "Cheaper, please"),
+            second._decline(order.terms_hash, "Second", "No"),
+            first._confirm(order.terms_hash, "First"),
+        ):
+            self.assertEqual(answer, "confirmed")
+        self.assertEqual(order.confirmed_by, "First")
+        self.assertEqual(self._events(order).count("confirmed"), 1)
+
+    def test_answer_is_refused_when_another_version_was_shown(self):
+        order = self._offer()
+        confirmation = order.confirmation_ids.sudo()
+        for shown in ("", "0" * 64, None):
+            self.assertEqual(confirmation._confirm(shown, "Jan"), "stale")
+        self.assertEqual(order.state, "sent")
+        self.assertEqual(confirmation.state, "sent")
+
+    def test_sales_is_asked_to_answer_when_the_customer_comments(self):
+        order = self._offer()
+        text = "Please <b>less</b> & later 🙂\nשלום"
+        confirmation = order.confirmation_ids.sudo()
+        self.assertEqual(
+            confirmation._comment(order.terms_hash, "Jan", text), "done"
+        )
+        self.assertEqual(order.cycle_stage, "changes_requested")
+        self.assertEqual(confirmation.comment, text)
+        activity = order.activity_search([CHANGES_ACTIVITY])
+        self.assertEqual(activity.user_id, self.user_sales)
+        self.assertIn("&lt;b&gt;less&lt;/b&gt; &amp; later 🙂", activity.note)
+        self.assertIn(
+            "&lt;b&gt;less&lt;/b&gt;", order.message_ids.filtered("author_id")[0].body
+        )
+        self.assertEqual(confirmation._confirm(order.terms_hash, "Jan"), "closed")
+
+    def test_order_goes_on_when_the_comments_were_answered(self):
+        order = self._offer()
+        order.confirmation_ids.sudo()._comment(order.terms_hash, "Jan", "Cheaper")
+        order.order_line.price_unit = 900
+        self._confirm(self._approve(order))
+        self.assertEqual(order.cycle_stage, "confirmed")
+        self.assertFalse(order.activity_search([CHANGES_ACTIVITY]))
+
+    def test_order_is_cancelled_when_the_customer_declines(self):
+        order = self._offer()
+        confirmation = order.confirmation_ids.sudo()
+        self.assertEqual(
+            confirmation._decline(order.terms_hash, "Jan", "Too <i>late</i>"), "done"
+        )
+        self.assertEqual(order.cycle_stage, "cancelled")
+        self.assertEqual(confirmation.state, "declined")
+        self.assertIn(
+            "&lt;i&gt;late&lt;/i&gt;", order.activity_search([CHANGES_ACTIVITY]).note
+        )
+
+
+class TestConfirmationOnBehalf(ConfirmationCommon):
+    """A confirmation that came another way needs a manager and proof."""
+
+    VALUES = {
+        "channel": "phone",
+        "name": "Jan Nowak",
+        "date": "2026-01-15",
+        "reason": "Confirmed by phone, has no e-mail",
+        "attachment_name": "note.txt",
+        "attachment": base64.b64encode(b"Call at 10:00").decode(),
+    }
+
+    def test_confirmation_is_refused_when_a_value_is_missing_or_impossible(self):
+        order = self._approve(self._create_order())
+        wrong = {
+            "channel": ("", None, "online", "pigeon"),
+            "name": ("", "  ", None),
+            "date": ("", None, "soon", "2999-01-01"),
+            "reason": ("", " \n "),
+            "attachment_name": ("", None),
+            "attachment": ("", None, "not base64!"),
+        }
+        own = order.with_user(self.user_manager)
+        for key, values in wrong.items():
+            for value in values:
+                with self.subTest(key=key, value=value):
+                    with self.assertRaisesRegex(UserError, "on behalf of the customer"):
+                        own.action_confirm_on_behalf({**self.VALUES, key: value})
+            with self.assertRaises(UserError):
+                values = {k: v for k, v in self.VALUES.items() if k != key}
+                own.action_confirm_on_behalf(values)
+        self.assertEqual(order.state, "sent")
+        self.assertEqual(order.confirmation_ids.mapped("channel"), ["online"])
+
+    def test_confirmation_is_refused_when_the_user_is_no_manager(self):
+        order = self._approve(self._create_order())
+        for user in (self.user_sales, self.user_approver, self.user_billing):
+            with self.assertRaisesRegex(AccessError, "Only a manager"):
+                order.with_user(user).action_confirm_on_behalf(self.VALUES)
+
+    def test_confirmation_is_refused_when_the_order_is_not_approved(self):
+        order = self._create_order()
+        with self.assertRaisesRegex(UserError, "not approved yet"):
+            order.with_user(self.user_manager).action_confirm_on_behalf(self.VALUES)
+
+    def test_evidence_is_kept_when_a_manager_confirms(self):
+        order = self._offer()
+        order.with_user(self.user_manager).action_confirm_on_behalf(self.VALUES)
+        self.assertEqual(order.cycle_stage, "confirmed")
+        confirmation = order.confirmation_ids.filtered(lambda c: c.channel == "phone")
+        self.assertRecordValues(
+            confirmation,
+            [
+                {
+                    "state": "confirmed",
+                    "decided_name": "Jan Nowak",
+                    "reason": self.VALUES["reason"],
+                }
+            ],
+        )
+        event = confirmation.event_ids
+        self.assertEqual(event.user_id, self.user_manager)
+        for fact in ("phone", "2026-01-15", "has no e-mail", "note.txt", "sha256"):
+            self.assertIn(fact, event.note)
+        self.assertIs(confirmation.action_verify(), True)
+        link = order.confirmation_ids - confirmation
+        self.assertEqual(link.sudo()._confirm(order.terms_hash, "Late"), "confirmed")
+
+    def test_proof_cannot_be_deleted_by_those_who_may_write_the_order(self):
+        order = self._approve(self._create_order())
+        order.with_user(self.user_manager).action_confirm_on_behalf(self.VALUES)
+        proof = order.confirmation_ids.attachment_ids
+        self.assertEqual(proof.raw, b"Call at 10:00")
+        for user in (self.user_sales, self.user_manager):
+            self.assertEqual(proof.with_user(user).raw, b"Call at 10:00")
+            with self.assertRaises(AccessError):
+                proof.with_user(user).unlink()
+            with self.assertRaises(AccessError):
+                proof.with_user(user).write({"raw": b"forged"})
+
+
+class TestConfirmationEvidence(ConfirmationCommon):
+    """The chain of events: appended, and proof against those who have the database."""
+
+    def _create_chain(self):
+        order = self._offer()
+        confirmation = order.confirmation_ids.sudo()
+        confirmation._set_viewed(ip="192.0.2.7", user_agent="Test")
+        confirmation._confirm(order.terms_hash, "Jan", ip="192.0.2.7", user_agent="T")
+        self.env.flush_all()
+        return confirmation
+
+    def _tamper(self, query):
+        """Do what only the owner of the database can."""
+        table = SQL.identifier("cycle_confirmation_event")
+        self.env.cr.execute(SQL("ALTER TABLE %s DISABLE TRIGGER USER", table))
+        self.env.cr.execute(query)
+        self.env.cr.execute(SQL("ALTER TABLE %s ENABLE TRIGGER USER", table))
+        self.env.invalidate_all()
+
+    def test_chain_names_the_first_event_that_was_tampered_with(self):
+        confirmation = self._create_chain()
+        events = confirmation.event_ids.sorted("sequence")
+        self.assertEqual(events.mapped("event"), ["sent", "opened", "confirmed"])
+        changes = {
+            "name": "Somebody else",
+            "email": "else@customer.example",
+            "event": "declined",
+            "date": "2020-01-01",
+            "note": "added",
+            "terms_hash": "0" * 64,
+            "sequence": 9,
+            "previous_hash": "0" * 64,
+            "hash": "0" * 64,
+            "user_id": self.user_sales.id,
+        }
+        for event in events:
+            for column, value in changes.items():
+                with self.subTest(event=event.event, column=column):
+                    with self.env.cr.savepoint() as savepoint:
+                        self._tamper(
+                            SQL(
+                                "UPDATE cycle_confirmation_event SET %s = %s "
+                                "WHERE id = %s",
+                                SQL.identifier(column),
+                                value,
+                                event.id,
+                            )
+                        )
+                        broken = confirmation.action_verify()
+                        savepoint.rollback()
+                    self.assertIsNot(broken, True)
+                    if column != "sequence":
+                        self.assertEqual(broken, event)
+        self.env.invalidate_all()
+        self.assertIs(confirmation.action_verify(), True)
+
+    def test_chain_is_broken_when_an_event_in_the_middle_is_removed(self):
+        confirmation = self._create_chain()
+        _sent, opened, confirmed = confirmation.event_ids.sorted("sequence")
+        self._tamper(
+            SQL("DELETE FROM cycle_confirmation_event WHERE id = %s", opened.id)
+        )
+        self.assertEqual(confirmation.action_verify(), confirmed)
+
+    @mute_logger("odoo.sql_db")
+    def test_database_refuses_to_change_delete_or_truncate_events(self):
+        event = self._create_chain().event_ids[0]
+        for query in (
+            SQL("UPDATE cycle_confirmation_event SET name = 'x' WHERE id = %s", event.id),
+            SQL("DELETE FROM cycle_confirmation_event WHERE id = %s", event.id),
+            SQL("TRUNCATE cycle_confirmation_event"),
+        ):
+            with self.assertRaisesRegex(DatabaseError, "append-only"):
+                with self.env.cr.savepoint():
+                    self.env.cr.execute(query)
+
+    def test_orm_refuses_to_change_or_delete_events_for_the_superuser(self):
+        event = self._create_chain().event_ids[0]
+        with self.assertRaises(UserError):
+            event.write({"name": "x"})
+        with self.assertRaises(UserError):
+            event.unlink()
+        with self.assertRaises(UserError):
+            event.confirmation_id.unlink()
+
+    def test_chain_stays_valid_when_personal_data_is_erased(self):
+        confirmation = self._create_chain()
+        self.env.cr.execute(
+            SQL("UPDATE cycle_confirmation_event SET ip = NULL, user_agent = NULL")
+        )
+        self.env.invalidate_all()
+        self.assertIs(confirmation.action_verify(), True)
+
+    def test_chain_holds_all_recipients_of_an_order_in_turn(self):
+        contacts = self.customer | self.other_customer
+        order = self._offer(confirmation_partner_ids=[Command.set(contacts.ids)])
+        events = order.confirmation_ids.event_ids.sorted("sequence")
+        self.assertEqual(events.mapped("sequence"), [1, 2])
+        self.assertEqual(events[1].previous_hash, events[0].hash)
