@@ -129,6 +129,12 @@ class Browser:
             time.sleep(0.2)
         raise EnvironmentProblem(f"{selector} did not appear on {self.url}")
 
+    def click(self, selector: str, settle: float = 1.0) -> None:
+        """Click the first element that the CSS selector matches."""
+        self.wait_for(selector)
+        self.evaluate(f"document.querySelector({json.dumps(selector)}).click()")
+        time.sleep(settle)
+
     @property
     def url(self) -> str:
         """The page's present address."""

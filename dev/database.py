@@ -16,6 +16,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -176,14 +177,21 @@ def install_log(template: str) -> Path:
     return LOGS / f"{template}.log"
 
 
+def _is_complete(template: str) -> bool:
+    """Tell whether all that belongs to a template is there, files included."""
+    files = install_log(template).is_file() and _filestore(template).is_dir()
+    return files and exists(template)
+
+
 def _base_template(demo: bool) -> str:
     kind = "base_demo_" if demo else "base_"
     name = f"{PREFIX}{kind}{_base_fingerprint()}"
-    if not exists(name):
-        with console.step("database", f"installing Odoo ({', '.join(MODULES)})"):
+    if not _is_complete(name):
+        log = install_log(name)
+        with _installing(log, f"Odoo ({', '.join(MODULES)})"):
             _drop_others(f"{PREFIX}{kind}")
             with _in_the_making(name) as making:
-                _install_base(making, install_log(name), demo)
+                _install_base(making, log, demo)
     return name
 
 
@@ -191,24 +199,38 @@ def _addon_template(demo: bool) -> str:
     base = _base_template(demo)
     kind = "addon_demo_" if demo else "addon_"
     name = f"{PREFIX}{kind}{environment.fingerprint(base, addon_fingerprint())}"
-    if not exists(name) or not install_log(name).is_file():
-        with console.step("database", f"installing {ADDON}"):
+    if not _is_complete(name):
+        log = install_log(name)
+        with _installing(log, ADDON):
             _drop_others(f"{PREFIX}{kind}")
             with _in_the_making(name) as making:
                 clone(base, making)
                 options = {"with_demo": demo}
-                log = install_log(name)
                 arguments = ["--init", ADDON, "--stop-after-init", "--no-http"]
                 odoo_process.run(making, *arguments, log=log, options=options)
                 _check_installed(making, log)
     return name
 
 
+@contextmanager
+def _installing(log: Path, what: str) -> Iterator[None]:
+    """Say what is installed, and how far Odoo's log says that it is."""
+
+    def describe() -> str:
+        said = log.read_text(errors="replace") if log.is_file() else ""
+        found = re.findall(r"Loading module (\w+) \((\d+/\d+)\)", said)
+        return "{}, module {}".format(*found[-1]) if found else ""
+
+    log.unlink(missing_ok=True)
+    with console.step("database", f"installing {what}"):
+        with console.progress("database", describe, every=5):
+            yield
+
+
 def _install_base(name: str, log: Path, demo: bool) -> None:
     """Install Odoo and the modules that the addon builds on."""
     arguments = ["--init", "base", "--stop-after-init", "--no-http"]
-    first_log = log.with_suffix(".1.log")
-    odoo_process.run(name, *arguments, log=first_log, options={"with_demo": demo})
+    odoo_process.run(name, *arguments, log=log, options={"with_demo": demo})
     script = INSTALL_MODULES.format(modules=MODULES)
     if not environment.odoo_file(NON_FREE_SCRIPT):
         script += DROP_MISSING_SCRIPT.format(path=NON_FREE_SCRIPT)

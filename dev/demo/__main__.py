@@ -168,7 +168,8 @@ def main() -> None:
         "--fresh", action="store_true", help="make the database anew before serving"
     )
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         with postgres.running():
             check(arguments) if arguments.check else show(arguments)

@@ -10,6 +10,8 @@ import io
 NAME = "Bursztyn Systemy Sp. z o.o."
 DOMAIN = "bursztyn.example"
 COLOUR = "#b35a00"
+DETAILS = f"<p>{NAME}<br/>ul. Długa 12<br/>80-827 Gdańsk<br/>VAT: PL5842751979</p>"
+FOOTER = f"<p>+48 58 555 01 00 · biuro@{DOMAIN} · https://{DOMAIN}</p>"
 
 # login: name, groups. The password is the login: the demo serves this machine only.
 PEOPLE = {
@@ -88,10 +90,15 @@ def _set_up_company(env) -> None:
             "website": f"https://{DOMAIN}",
             "primary_color": COLOUR,
             "logo": base64.b64encode(_draw_logo()),
+            "email_secondary_color": COLOUR,
             "external_report_layout_id": env.ref("web.external_layout_standard").id,
+            "company_details": DETAILS,
+            "report_footer": FOOTER,
         }
     )
     env.company.partner_id.tz = "Europe/Warsaw"
+    # English as it is written in Poland: 7 November is not 11 July.
+    env.ref("base.lang_en").date_format = "%d.%m.%Y"
 
 
 def _draw_logo() -> bytes:

@@ -23,6 +23,7 @@ PRETTIER = [
     "--log-level=warn",
 ]
 FORMATTED = [f"{ADDON}/**/*.{suffix}" for suffix in ("xml", "js", "scss")]
+MANIFEST = f"{ADDON}/__manifest__.py"
 # Odoo's own files spell both as we do, against these two checks.
 UNWANTED_OCA_CHECKS = "xml-header-wrong,xml-field-numeric-without-eval"
 
@@ -55,13 +56,16 @@ def checks(fix: bool) -> list[Check]:
     )
     ruff = tools.program("ruff")
     oca = [tools.program("oca-checks-odoo-module"), f"--disable={UNWANTED_OCA_CHECKS}"]
+    ruff_fix = _fixer("ruff fix", [ruff, "check", "--quiet", "--fix"])
+    oca_fix = _fixer("oca fix", [*oca, "--fix", MANIFEST])
     return [
-        _program("ruff check", [ruff, "check", "--quiet"] + ["--fix"] * fix),
+        *[ruff_fix, oca_fix] * fix,
         _program("ruff format", [ruff, "format", "--quiet"] + ["--diff"] * (not fix)),
+        _program("ruff check", [ruff, "check", "--quiet"]),
         _program("prettier", [*prettier, "--write" if fix else "--check", *FORMATTED]),
         _program("eslint", [*eslint, *["--fix"] * fix, f"{ADDON}/static/**/*.js"]),
         _program("pylint-odoo", [tools.program("pylint"), "--score=no", ADDON]),
-        _program("oca checks", [*oca, f"{ADDON}/__manifest__.py"]),
+        _program("oca checks", [*oca, MANIFEST]),
         _program("oca po checks", [tools.program("oca-checks-po"), *_translations()]),
         Check("private", lambda: "\n".join(private.problems())),
         Check("addon rules", lambda: "\n".join(addon_rules.problems())),
@@ -87,6 +91,12 @@ def _program(name: str, command: list[str]) -> Check:
         return done.stdout or f"exit code {done.returncode}"
 
     return Check(name, find)
+
+
+def _fixer(name: str, command: list[str]) -> Check:
+    """Return a check that only mends; what it leaves, the others tell."""
+    program = _program(name, command)
+    return Check(name, lambda: program.find() and "")
 
 
 def _translations() -> Iterator[str]:

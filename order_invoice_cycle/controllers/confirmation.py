@@ -296,7 +296,8 @@ class OrderConfirmation(http.Controller):
                 "shows_terms": visit.role == "preview" or confirmation._shows_terms(),
                 "is_stale": is_stale,
                 "replacement": replacement,
-                "answer": answer or Answer(action="", name=confirmation.partner_id.name),
+                "answer": answer
+                or Answer(action="", name=confirmation.partner_id.name),
                 "problem": problem,
                 "csrf_token": request.csrf_token(),
             },

@@ -151,7 +151,7 @@ class AccountMove(models.Model):
         drafts = self.filtered(lambda x: x.state == "draft" and x.schedule_line_id)
         red = drafts.filtered(lambda move: move.publish_check_state == "red")
         for move in red:
-            move.cycle_error = move.publish_check_note
+            move.cycle_error = move._get_refusal_reasons()
         published = self.browse()
         for company, moves in (drafts - red).grouped("company_id").items():
             day = fields.Date.to_date(today) or company._cycle_today()
@@ -178,6 +178,11 @@ class AccountMove(models.Model):
         template = self.env.ref("order_invoice_cycle.mail_template_invoice")
         for move in self:
             self.env["cycle.message"]._queue(move, "invoice", template, move.partner_id)
+
+    def _get_refusal_reasons(self):
+        """Return what has to be put right before a draft can be published."""
+        findings = self._get_publish_findings()
+        return "\n".join(text for colour, text in findings if colour == "red")
 
     def _get_refusal_text(self):
         return "\n".join(

@@ -23,14 +23,18 @@ class CycleConfirmation(models.Model):
                     confirmation.ids,
                 )
             )
-            confirmation.sudo().certificate_id = self.env["ir.attachment"].sudo().create(
-                {
-                    "name": confirmation._get_report_base_filename() + ".pdf",
-                    "datas": base64.b64encode(content),
-                    "mimetype": "application/pdf",
-                    "res_model": self._name,
-                    "res_id": confirmation.id,
-                }
+            confirmation.sudo().certificate_id = (
+                self.env["ir.attachment"]
+                .sudo()
+                .create(
+                    {
+                        "name": confirmation._get_report_base_filename() + ".pdf",
+                        "datas": base64.b64encode(content),
+                        "mimetype": "application/pdf",
+                        "res_model": self._name,
+                        "res_id": confirmation.id,
+                    }
+                )
             )
 
     def _get_report_base_filename(self):

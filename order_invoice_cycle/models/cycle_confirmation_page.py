@@ -43,9 +43,11 @@ class CycleConfirmation(models.Model):
         """Return the newer link of the same recipient that waits for an answer."""
         self.ensure_one()
         return self.order_id.confirmation_ids.filtered(
-            lambda other: other.partner_id == self.partner_id
-            and other.email == self.email
-            and other._get_page_state() == "open"
+            lambda other: (
+                other.partner_id == self.partner_id
+                and other.email == self.email
+                and other._get_page_state() == "open"
+            )
         )[:1]
 
     def _get_statement(self):
@@ -54,11 +56,11 @@ class CycleConfirmation(models.Model):
         customer = self.order_id.partner_id.commercial_partner_id
         if customer.is_company:
             return self.env._(
-                "I am authorised to place this order for %(company)s.",
+                "I am authorised to place this order for %(company)s",
                 company=customer.name,
             )
         return self.env._(
-            "I order the services above and know that I have to pay for them."
+            "I order the services above and know that I have to pay for them"
         )
 
     def _get_confirm_label(self):
@@ -79,9 +81,7 @@ class CycleConfirmation(models.Model):
         if not moment:
             return ""
         zone = self.company_id.partner_id.tz or "UTC"
-        text = format_datetime(
-            self.env, moment, tz=zone, dt_format="d MMM yyyy, HH:mm"
-        )
+        text = format_datetime(self.env, moment, tz=zone, dt_format="d MMM yyyy, HH:mm")
         return f"{text} ({zone})"
 
     def _log_opened(self, **evidence):
@@ -102,7 +102,7 @@ class SaleOrder(models.Model):
     _inherit = "sale.order"
 
     def _is_on_portal(self):
-        """Tell whether core's portal may show the order: it is confirmed, or not ours."""
+        """Tell whether core's portal may show it: it is confirmed, or not ours."""
         self.ensure_one()
         return not self.payment_mode or self._is_confirmed_by_customer()
 

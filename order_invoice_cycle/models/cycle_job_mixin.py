@@ -91,7 +91,11 @@ class CycleJobMixin(models.AbstractModel):
     def _with_job_company(self, company):
         """Return the model as a job of ``company`` sees it, and in its language."""
         return self.with_company(company).with_context(
-            allowed_company_ids=company.ids, lang=company.partner_id.lang
+            allowed_company_ids=company.ids,
+            lang=company.partner_id.lang,
+            # What colleagues are told waits in core's queue: a mail server that is
+            # down must not stop a job from telling about it.
+            mail_notify_force_send=False,
         )
 
     def _run_job_batch(self, ids, get_domain, do, group=None):

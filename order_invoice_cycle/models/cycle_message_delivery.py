@@ -142,15 +142,16 @@ class CycleMessage(models.Model):
                 continue
             # The check may have made another document the one it is about.
             document = message._get_document()
-            address = document._cycle_message_address(message)
-            message.email_to = email_normalize(address or "") or address
-            if not email_normalize(address or ""):
+            address = document._cycle_message_address(message) or ""
+            email = email_normalize(address) or ""
+            message.email_to = email or address
+            if not format_address(email):
                 message._set_failed(
                     self.env._(
                         "%(partner)s has no valid single e-mail address "
                         "(“%(address)s”). Correct it on the contact, then send again.",
                         partner=message.partner_id.display_name,
-                        address=address or "",
+                        address=address,
                     )
                 )
                 continue
@@ -170,9 +171,7 @@ class CycleMessage(models.Model):
         context = document._cycle_message_render_context(self)
         lang = self.company_id._cycle_lang(self.partner_id)
         template = self.mail_template_id.sudo().with_context(lang=lang, **context)
-        values = template._generate_template(
-            document.ids, ("subject", "body_html", "email_from", "reply_to")
-        )[document.id]
+        values = self._fill_in(template, document)
         body = template._render_encapsulate(
             LAYOUT,
             values["body_html"],
@@ -188,6 +187,21 @@ class CycleMessage(models.Model):
             }
         )
         return self._build_email(document, subject, body, values)
+
+    def _fill_in(self, template, document):
+        parts = ("subject", "body_html", "email_from", "reply_to")
+        try:
+            return template._generate_template(document.ids, parts)[document.id]
+        except UserError as error:
+            # Core's message is the whole template and a stack trace.
+            raise UserError(
+                self.env._(
+                    "The mail template “%(template)s” cannot be filled in: %(error)s. "
+                    "Correct it, then send again.",
+                    template=template.name,
+                    error=list(_causes(error))[-1],
+                )
+            ) from error
 
     def _build_email(self, document, subject, body, values):
         sender = format_address(values.get("email_from")) or format_address(

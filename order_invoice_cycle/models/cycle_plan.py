@@ -28,14 +28,6 @@ RECURRENCE_UNITS = [
     ("quarter", "Quarters"),
     ("year", "Years"),
 ]
-RECURRENCE_FIELDS = [
-    "recurrence_interval",
-    "recurrence_unit",
-    "recurrence_count",
-    "recurrence_in_advance",
-    "auto_renew",
-    "notice_days",
-]
 MAX_LINES = 240
 
 

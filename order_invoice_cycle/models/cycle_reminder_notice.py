@@ -3,9 +3,10 @@ import hashlib
 from datetime import timedelta
 
 from odoo import fields, models
-from odoo.tools import float_repr
+from odoo.tools import float_repr, format_date
 
 from ..tools.terms import terms_hash
+from .sale_order_document import DATE_FORMAT
 
 NOTICE_DAYS = 7
 
@@ -44,15 +45,15 @@ class CycleReminder(models.Model):
             "remaining": self.amount,
         }
 
-    def _get_disputed_total(self):
-        """Return whether a part of the claimed invoices is under clarification."""
+    def _has_disputed_part(self):
+        """Tell whether a part of the claimed invoices is under clarification."""
         return any(claim._get_claim_figures()["disputed"] for claim in self)
 
-    def _get_earlier_reminders(self):
-        """Return the reminders that were sent before about the same claims."""
+    def _get_earlier_reminder_texts(self):
+        """Return one text per reminder that was sent before about the same claims."""
         self.ensure_one()
         claims = self._get_claims()
-        return self.search(
+        earlier = self.search(
             [
                 ("move_line_id", "in", claims.move_line_id.ids),
                 ("state", "=", "sent"),
@@ -60,11 +61,29 @@ class CycleReminder(models.Model):
             ],
             order="date_sent, id",
         )
+        groups = earlier.grouped(
+            lambda reminder: (reminder.level_name, reminder._get_date_delivered())
+        )
+        return [
+            self.env._(
+                "%(level)s of %(date)s (%(invoices)s)",
+                level=level,
+                date=format_date(self.env, date, date_format=DATE_FORMAT),
+                invoices=", ".join(reminders.move_id.mapped("name")),
+            )
+            for (level, date), reminders in groups.items()
+        ]
+
+    def _get_date_delivered(self):
+        """Return the day the reminder was sent, or the day it counts as if later."""
+        self.ensure_one()
+        return max(self.date, self.company_id._cycle_date(self.date_sent))
 
     def _get_notice_date(self):
-        """Return the date of the letter: today, or the day it counts as if later."""
+        """Return the date of the letter: the day it goes out or counts as, the later."""
         self.ensure_one()
-        return max(self.date, self.company_id._cycle_today())
+        moment = self.message_id.date_claimed or fields.Datetime.now()
+        return max(self.date, self.company_id._cycle_date(moment))
 
     def _get_notice_deadline(self):
         """Return the last day to pay that the formal notice sets."""
@@ -81,7 +100,9 @@ class CycleReminder(models.Model):
     # === THE LETTER === #
 
     def _get_formal_claims(self):
-        return self._get_claims().filtered(lambda claim: claim.level_id.is_formal_notice)
+        return self._get_claims().filtered(
+            lambda claim: claim.level_id.is_formal_notice
+        )
 
     def _number_notice(self):
         """Give the formal claims of a message their number, once and for all."""
@@ -117,14 +138,18 @@ class CycleReminder(models.Model):
                 "order_invoice_cycle.action_report_cycle_notice", self.ids
             )
         )
-        attachment = self.env["ir.attachment"].sudo().create(
-            {
-                "name": self._get_report_base_filename() + ".pdf",
-                "datas": base64.b64encode(content),
-                "mimetype": "application/pdf",
-                "res_model": self._name,
-                "res_id": self.id,
-            }
+        attachment = (
+            self.env["ir.attachment"]
+            .sudo()
+            .create(
+                {
+                    "name": self._get_report_base_filename() + ".pdf",
+                    "datas": base64.b64encode(content),
+                    "mimetype": "application/pdf",
+                    "res_model": self._name,
+                    "res_id": self.id,
+                }
+            )
         )
         self.sudo().write(
             {
@@ -176,3 +201,28 @@ class CycleReminder(models.Model):
         # The letter was made before the claim was checked again: if a payment came in
         # between, it is made anew, so that mail and letter never disagree.
         return self._archive_notice() | super()._cycle_message_attachments(message)
+
+
+class AccountMove(models.Model):
+    _inherit = "account.move"
+
+    def _get_claim_basis(self):
+        """Return in one sentence what an invoice that is not paid is based on."""
+        self.ensure_one()
+        values = {
+            "invoice": self.name,
+            "date": format_date(self.env, self.invoice_date, date_format=DATE_FORMAT),
+        }
+        order = self.cycle_order_id.sudo()
+        confirmation = order._get_valid_confirmation() if order else order
+        if not confirmation:
+            return self.env._("Invoice %(invoice)s of %(date)s.", **values)
+        return self.env._(
+            "Invoice %(invoice)s of %(date)s: %(payment)s, order %(order)s, confirmed "
+            "by %(name)s on %(confirmed)s.",
+            payment=order._get_schedule_line_text(self.schedule_line_id),
+            order=order.name,
+            name=confirmation.decided_name,
+            confirmed=confirmation._format_moment(confirmation.date_decided),
+            **values,
+        )

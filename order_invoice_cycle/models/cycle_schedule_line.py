@@ -79,7 +79,13 @@ class CycleScheduleLine(models.Model):
     offset_value = fields.Integer(string="Due after")
     offset_unit = fields.Selection(OFFSET_UNITS, required=True, default="day")
     offset_day = fields.Integer(string="On day")
-    date_due = fields.Date(string="Due date", index=True)
+    date_due = fields.Date(
+        string="Due date",
+        compute="_compute_date_due",
+        store=True,
+        readonly=False,
+        index=True,
+    )
     date_draft = fields.Date(
         string="Draft on",
         compute="_compute_date_draft",
@@ -140,6 +146,12 @@ class CycleScheduleLine(models.Model):
     _due = models.Index("(date_draft) WHERE state = 'planned'")
 
     # === COMPUTES === #
+
+    @api.depends("trigger")
+    def _compute_date_due(self):
+        """A payment that waits for an event has no date until it happens."""
+        for line in self:
+            line.date_due = line.trigger == "date" and line.date_due
 
     @api.depends(
         "amount_type",

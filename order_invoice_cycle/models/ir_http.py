@@ -1,3 +1,5 @@
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+
 from odoo import models
 from odoo.http import SessionExpiredException, request
 
@@ -5,15 +7,26 @@ from ..controllers.answer import error_page, is_public_path
 
 
 class IrHttp(models.AbstractModel):
+    """Failures of the public pages end on the neutral page.
+
+    One place for all of their routes: it also sees what happens outside the
+    controllers, when a request is refused or its changes reach the database.
+    """
+
     _inherit = "ir.http"
 
     @classmethod
-    def _handle_error(cls, exception):
-        """Answer every failure of the public pages with the neutral page.
+    def _match(cls, path_info):
+        try:
+            return super()._match(path_info)
+        except MethodNotAllowed:
+            if is_public_path(path_info):
+                # Only for a page that does not exist does core ask ``_handle_error``.
+                raise NotFound from None
+            raise
 
-        One place for all of their routes: it also sees what happens outside the
-        controllers, when a request is refused or its changes reach the database.
-        """
+    @classmethod
+    def _handle_error(cls, exception):
         if not is_public_path(request.httprequest.path) or isinstance(
             exception, SessionExpiredException
         ):
@@ -21,6 +34,8 @@ class IrHttp(models.AbstractModel):
         request.env.cr.rollback()
         if not request.env.uid:
             cls._auth_method_public()
+        # Missing when the form itself could not be read; templates look into them.
+        request.params = getattr(request, "params", {})
         response = error_page(exception)
         cls._post_dispatch(response)
         return response

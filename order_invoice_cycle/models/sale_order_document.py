@@ -1,7 +1,6 @@
 from datetime import timedelta
 
 from lxml import etree, html
-from markupsafe import Markup
 
 from odoo import models
 from odoo.tools import float_round, format_date, formatLang, html_sanitize
@@ -39,14 +38,16 @@ class SaleOrder(models.Model):
         whose renderer would fetch images, may be steered by what the text contains.
         """
         self.ensure_one()
-        text = html_sanitize(
-            self.note, sanitize_attributes=True, strip_style=True, strip_classes=True
-        )
-        if not text:
-            return Markup()
-        root = html.fragment_fromstring(str(text), create_parent="div")
+        if not self.note:
+            return ""
+        root = html.fragment_fromstring(str(self.note), create_parent="div")
         etree.strip_elements(root, "img", "svg", "video", "iframe", with_tail=False)
-        return Markup(html.tostring(root, encoding="unicode"))  # noqa: S704 sanitized
+        return html_sanitize(
+            html.tostring(root, encoding="unicode"),
+            sanitize_attributes=True,
+            strip_style=True,
+            strip_classes=True,
+        )
 
     # === PAYMENT === #
 
@@ -201,9 +202,13 @@ class SaleOrder(models.Model):
         """Return in one sentence which payment comes next, after the confirmation."""
         self.ensure_one()
         line = self.schedule_line_ids.filtered(
-            lambda line: line.state in ("waiting", "planned", "drafted", "invoiced")
-            and line.term_number <= self.term_number
-        ).sorted(lambda line: (not line.date_due, line.date_due or False, line.sequence))
+            lambda line: (
+                line.state in ("waiting", "planned", "drafted", "invoiced")
+                and line.term_number <= self.term_number
+            )
+        ).sorted(
+            lambda line: (not line.date_due, line.date_due or False, line.sequence)
+        )
         if not line:
             return ""
         line = line[0]

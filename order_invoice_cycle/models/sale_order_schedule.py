@@ -7,7 +7,22 @@ from odoo.fields import Command
 from odoo.tools import format_date
 
 from ..tools.schedule import period, period_start, prorata
-from .cycle_plan import MAX_LINES, RECURRENCE_FIELDS, RECURRENCE_UNITS
+from .cycle_plan import MAX_LINES, RECURRENCE_UNITS
+
+
+def _from_plan(name):
+    """Return the compute method of a field of a recurring order that a plan fills.
+
+    One method per field: a value that is given keeps only itself from being filled.
+    """
+
+    @api.depends("plan_id", "payment_mode")
+    def compute(self):
+        for order in self:
+            source = order.plan_id or order
+            order[name] = source[name] if order.payment_mode == "recurring" else False
+
+    return compute
 
 
 class SaleOrder(models.Model):
@@ -37,17 +52,20 @@ class SaleOrder(models.Model):
     )
     recurrence_interval = fields.Integer(
         string="Bill every",
-        compute="_compute_recurrence",
+        compute=_from_plan("recurrence_interval"),
         store=True,
         readonly=False,
         help="Length of one billing period, in units.",
     )
     recurrence_unit = fields.Selection(
-        RECURRENCE_UNITS, compute="_compute_recurrence", store=True, readonly=False
+        RECURRENCE_UNITS,
+        compute=_from_plan("recurrence_unit"),
+        store=True,
+        readonly=False,
     )
     recurrence_count = fields.Integer(
         string="Periods per term",
-        compute="_compute_recurrence",
+        compute=_from_plan("recurrence_count"),
         store=True,
         readonly=False,
         help="The customer commits to this many billing periods; a renewal adds as "
@@ -55,20 +73,20 @@ class SaleOrder(models.Model):
     )
     recurrence_in_advance = fields.Boolean(
         string="Bill in advance",
-        compute="_compute_recurrence",
+        compute=_from_plan("recurrence_in_advance"),
         store=True,
         readonly=False,
         help="On: a period is due on its first day. Off: on its last day.",
     )
     auto_renew = fields.Boolean(
         string="Renew automatically",
-        compute="_compute_recurrence",
+        compute=_from_plan("auto_renew"),
         store=True,
         readonly=False,
         help="The order goes on for another term unless notice is given in time.",
     )
     notice_days = fields.Integer(
-        compute="_compute_recurrence",
+        compute=_from_plan("notice_days"),
         store=True,
         readonly=False,
         help="Notice must be given at least this many days before the term ends.",
@@ -99,14 +117,6 @@ class SaleOrder(models.Model):
         for order in self:
             if order.plan_id.payment_mode != order.payment_mode:
                 order.plan_id = False
-
-    @api.depends("plan_id", "payment_mode")
-    def _compute_recurrence(self):
-        for order in self:
-            recurring = order.payment_mode == "recurring"
-            source = order.plan_id or order
-            for name in RECURRENCE_FIELDS:
-                order[name] = source[name] if recurring else False
 
     @api.depends(
         "payment_mode",

@@ -8,3 +8,16 @@ from . import test_backend_tour
 from . import test_confirmation
 from . import test_message
 from . import test_js
+from . import test_confirmation_page
+from . import test_confirmation_answer
+from . import test_confirmation_portal
+from . import test_views
+from . import test_wizards
+from . import test_plan
+from . import test_schedule
+from . import test_schedule_amounts
+from . import test_drafting
+from . import test_renewal
+from . import test_publish
+from . import test_payment
+from . import test_driver

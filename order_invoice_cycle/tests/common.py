@@ -185,8 +185,20 @@ class CycleCommon(AccountTestInvoicingCommon):
             return getattr(env[model], method)(**kwargs)
 
 
+class CycleHttpCase(CycleCommon, HttpCase):
+    """Base of tests that ask the server for pages."""
+
+    @contextmanager
+    def _cron_env(self):
+        """An ``HttpCase`` is in test mode all the time, but does not flush for us."""
+        self.env.flush_all()
+        with self.registry.cursor() as cr:
+            yield api.Environment(cr, SUPERUSER_ID, {})
+        self.env.invalidate_all()
+
+
 @tagged("cycle_browser")
-class CycleBrowserCase(CycleCommon, HttpCase):
+class CycleBrowserCase(CycleHttpCase):
     """Base of tours; distributions lack one non-free file that breaks every page."""
 
     @classmethod
@@ -200,11 +212,3 @@ class CycleBrowserCase(CycleCommon, HttpCase):
                 "path": "mail/static/lib/selfie_segmentation/selfie_segmentation.js",
             }
         )
-
-    @contextmanager
-    def _cron_env(self):
-        """An ``HttpCase`` is in test mode all the time, but does not flush for us."""
-        self.env.flush_all()
-        with self.registry.cursor() as cr:
-            yield api.Environment(cr, SUPERUSER_ID, {})
-        self.env.invalidate_all()

@@ -170,6 +170,7 @@ class TestOnlinePayment(AccountPaymentCommon, CycleCommon):
         for state in ("pending", "authorized", "done"):
             with self.subTest(state=state):
                 order = self._approve(self._create_order(payment_mode="prepayment"))
+                self.provider.support_manual_capture = "full_only"
                 self._pay_online(
                     state=state,
                     reference=order.name,

@@ -104,6 +104,23 @@ class TestSchedule(CycleCommon):
         self.assertEqual(order.schedule_line_ids.mapped("amount_total"), [410.0] * 3)
         self.assertEqual(order.schedule_line_ids[0].name, "Instalment 1 of 3")
 
+    def test_plan_fills_what_a_recurring_order_does_not_say_itself(self):
+        order = self._create_order(plan="quarterly", recurrence_count=2)
+        self.assertRecordValues(
+            order,
+            [
+                {
+                    "recurrence_interval": 1,
+                    "recurrence_unit": "quarter",
+                    "recurrence_count": 2,
+                    "recurrence_in_advance": True,
+                    "auto_renew": True,
+                    "notice_days": 30,
+                }
+            ],
+        )
+        self.assertEqual(len(order.schedule_line_ids), 2)
+
     def test_plan_of_another_mode_is_refused(self):
         with self.assertRaisesRegex(ValidationError, "Three equal monthly"):
             self._create_order(plan="instalments_3", payment_mode="recurring")

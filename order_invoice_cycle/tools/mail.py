@@ -29,21 +29,25 @@ def clean_header(text, limit=200):
 def format_address(address, name=None):
     r"""Return one address as a header value, with a name that is safe in it.
 
+    An at sign in the name is written out, because Odoo takes whatever looks like an
+    address in the header for a recipient.
+
     :param str address: an address, perhaps with a name of its own
     :param str name: the name to show instead
     :return: the header value, empty without an address
 
     >>> format_address("anna@example.com", 'Anna "A"\r\nBcc: evil@example.com')
-    '"Anna \\"A\\" Bcc: evil@example.com" <anna@example.com>'
+    '"Anna \\"A\\" Bcc: evil(at)example.com" <anna@example.com>'
     >>> format_address('"Office" <office@example.com>')
     'Office <office@example.com>'
-    >>> format_address("")
-    ''
+    >>> format_address(""), format_address("@example.com")
+    ('', '')
     """
     own_name, address = parseaddr(clean_header(address, limit=1000))
-    if "@" not in address:
+    local_part, _at, domain = address.rpartition("@")
+    if not local_part or not domain:
         return ""
-    return formataddr((clean_header(name or own_name), address))
+    return formataddr((clean_header(name or own_name).replace("@", "(at)"), address))
 
 
 def clean_text(text, limit=2000):

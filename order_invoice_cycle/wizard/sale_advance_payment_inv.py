@@ -13,7 +13,7 @@ class SaleAdvancePaymentInv(models.TransientModel):
     @api.depends("sale_order_ids")
     def _compute_cycle_note(self):
         for wizard in self:
-            orders = wizard.sale_order_ids.filtered("payment_mode")
+            orders = wizard.sale_order_ids._origin.filtered("payment_mode")
             wizard.has_cycle_order = bool(orders)
             wizard.cycle_note = "\n".join(
                 order._get_next_payment_note() for order in orders

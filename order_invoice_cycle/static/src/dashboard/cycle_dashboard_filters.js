@@ -31,6 +31,10 @@ export class CycleDashboardFilters extends Component {
         return this.props.update({ ...this.props.filters, [name]: value });
     }
 
+    setCurrency(event) {
+        return this.set("currency_id", Number(event.target.value) || false);
+    }
+
     clear() {
         return this.props.update({});
     }

@@ -1,9 +1,10 @@
+import { startBusService, waitNotifications } from "@bus/../tests/bus_test_helpers";
 import { defineMailModels } from "@mail/../tests/mail_test_helpers";
 import { beforeEach, describe, expect, test } from "@odoo/hoot";
 import { advanceTime, animationFrame } from "@odoo/hoot-mock";
 import {
     contains,
-    getService,
+    makeMockEnv,
     makeServerError,
     MockServer,
     mockService,
@@ -12,6 +13,7 @@ import {
     preloadBundle,
     serverState,
 } from "@web/../tests/web_test_helpers";
+import { getDefaultConfig } from "@web/views/view";
 import { CycleDashboard } from "@order_invoice_cycle/dashboard/cycle_dashboard";
 
 describe.current.tags("desktop");
@@ -19,6 +21,7 @@ defineMailModels();
 preloadBundle("web.chartjs_lib");
 
 const CHANGED = "order_invoice_cycle/dashboard";
+const RELOAD_DELAY = 2000;
 
 function makeTile(label, count, amount, values = {}) {
     const action = { type: "ir.actions.act_window", name: label, res_model: "account.move.line" };
@@ -90,7 +93,8 @@ function mockData(data) {
 }
 
 async function mountDashboard() {
-    await mountWithCleanup(CycleDashboard, { props: { action: {} } });
+    const env = await makeMockEnv({ config: getDefaultConfig() });
+    await mountWithCleanup(CycleDashboard, { env, props: { action: {} } });
     await animationFrame();
 }
 
@@ -210,12 +214,12 @@ test("news from the server read the figures again, once", async () => {
     mockData(() => makeData());
     await mountDashboard();
     expect.verifySteps([{}]);
-    await getService("bus_service").start();
-    for (let index = 0; index < 3; index++) {
-        MockServer.env["bus.bus"]._sendone("broadcast", CHANGED, {});
+    await startBusService();
+    const news = [1, 2, 3].map((index) => [CHANGED, { index }]);
+    for (const [type, payload] of news) {
+        MockServer.env["bus.bus"]._sendone("broadcast", type, payload);
     }
-    await animationFrame();
-    await advanceTime(3000);
-    await animationFrame();
-    expect.verifySteps([{}]);
+    await waitNotifications(...news);
+    await advanceTime(RELOAD_DELAY);
+    await expect.waitForSteps([{}]);
 });
