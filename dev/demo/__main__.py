@@ -21,7 +21,7 @@ from .. import console, database, environment, postgres
 from ..environment import CACHE, EnvironmentProblem
 from ..mailcatcher import MailCatcher
 from ..odoo_process import OdooServer, free_port
-from . import checks, company, figures, run
+from . import checks, figures, run
 from .customers import CustomerStuck
 from .loader import ImportRefused
 from .office import Office, log_file
@@ -172,7 +172,8 @@ def main() -> None:
         signal.signal(number, signal.default_int_handler)
     try:
         with postgres.running():
-            check(arguments) if arguments.check else show(arguments)
+            command = check if arguments.check else show
+            command(arguments)
     except (EnvironmentProblem, ImportRefused, CustomerStuck) as problem:
         console.fail(f"script/demo: {problem}")
         sys.exit(1)

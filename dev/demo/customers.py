@@ -45,9 +45,7 @@ class WebClient:
 
     def __init__(self) -> None:
         jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
-        self._opener = urllib.request.build_opener(
-            jar, urllib.request.ProxyHandler({})
-        )
+        self._opener = urllib.request.build_opener(jar, urllib.request.ProxyHandler({}))
 
     def get(self, url: str) -> Page:
         """Open a page."""

@@ -105,7 +105,9 @@ def collect(env, mails: list, today) -> dict[str, float]:
         "reminders of level 1": len(by_level.get(levels[0], reminders[:0])),
         "reminders of level 2": len(by_level.get(levels[1], reminders[:0])),
         "formal notices": len(
-            reminders.filtered(lambda r: r.level_id.is_formal_notice and r.notice_number)
+            reminders.filtered(
+                lambda r: r.level_id.is_formal_notice and r.notice_number
+            )
         ),
         "disputes open": env["cycle.dispute"].search_count([("state", "=", "open")]),
         **{f"mails: {name}": sent(purpose) for name, purpose in PURPOSES.items()},

@@ -95,15 +95,22 @@ def load(model, sheet: Sheet) -> list[int]:
     """
     result = model.with_context(import_file=True).load(sheet.header, sheet.rows)
     if result["messages"] or not result["ids"]:
-        messages = _without_repetition(result["messages"])
+        messages = _get_causes(result["messages"])
         raise ImportRefused(
             sheet.name, [describe(message, sheet) for message in messages]
         )
     return result["ids"]
 
 
-def _without_repetition(messages: list[dict]) -> list[dict]:
-    """Leave out what Odoo says twice: first of the file's first record, by mistake."""
+def _get_causes(messages: list[dict]) -> list[dict]:
+    """Leave out what only follows from something else.
+
+    A cell that cannot be read leaves its field empty, about which the constraints of
+    its order then complain; and what a constraint says of one order, Odoo says of the
+    file's first order as well.
+    """
+    if named := [message for message in messages if message.get("field")]:
+        return named
     later = {message["message"] for message in messages[1:]}
     return [m for m in messages[:1] if m["message"] not in later] + messages[1:]
 

@@ -136,6 +136,12 @@ class Run:
                     bar.say(*self._describe_week(number, before, now))
                     before = now
 
+        published = [f"{count} {colour}" for colour, count in self.published.items()]
+        text = f"{' and '.join(published)}, these after a look at them"
+        console.say(text, "billing published")
+        paid = [f"{count} {how}" for how, count in self.paid.items()]
+        console.say(" and ".join(paid), "billing registered payments")
+
     def _live_through(self, number: int) -> None:
         """Do the work of one day."""
         day = self.day(number)
@@ -151,7 +157,9 @@ class Run:
 
     def _describe_week(self, number: int, before: dict, now: dict) -> tuple[str, str]:
         """Return in words what a week added, and which week it was."""
-        news = [f"{now[key] - before[key]} {key}" for key in now]
+        news = [
+            f"{key} +{now[key] - before[key]}" for key in now if now[key] > before[key]
+        ]
         days = f"{self.day(number - 6):%d %b} to {self.day(number):%d %b}"
         return f"{days}: {', '.join(news)}", f"week {number // 7 + 1}"
 

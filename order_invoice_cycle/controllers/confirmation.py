@@ -124,13 +124,13 @@ class OrderConfirmation(http.Controller):
     """Routes of the link; reading never changes an order, only POST answers."""
 
     @http.route(
-        ["/order/confirm", "/order/confirm/<path:token>"],
+        "/order/confirm/<path:token>",
         type="http",
         auth="public",
         methods=["GET"],
         sitemap=False,
     )
-    def open_link(self, token=None, **_unused):
+    def open_link(self, token, **_unused):
         """Exchange the secret of the link for a place in the visitor's session."""
         confirmation = request.env["cycle.confirmation"]._find_by_token(token)
         if not confirmation or not confirmation._is_open():
@@ -297,7 +297,7 @@ class OrderConfirmation(http.Controller):
                 "is_stale": is_stale,
                 "replacement": replacement,
                 "answer": answer
-                or Answer(action="", name=confirmation.partner_id.name),
+                or Answer(action="", name=confirmation.partner_id.name or ""),
                 "problem": problem,
                 "csrf_token": request.csrf_token(),
             },

@@ -15,6 +15,7 @@ from . import cycle_confirmation_form
 from . import cycle_confirmation_page
 from . import cycle_confirmation_certificate
 from . import cycle_schedule_line
+from . import cycle_schedule_line_drafting
 from . import cycle_schedule_line_form
 from . import cycle_reminder_level
 from . import cycle_reminder
@@ -38,6 +39,7 @@ from . import account_move_line
 from . import payment_transaction
 from . import cycle_dashboard
 from . import cycle_dashboard_receivable
+from . import cycle_dashboard_debtor
 from . import cycle_dashboard_work
 from . import cycle_dashboard_forecast
 from . import cycle_dashboard_bus

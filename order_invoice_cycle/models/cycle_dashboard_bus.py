@@ -44,7 +44,9 @@ class CycleScheduleLine(models.Model):
 
     def write(self, vals):
         result = super().write(vals)
-        if not vals.keys().isdisjoint(("date_due", "error", "hold_reason", "is_skipped")):
+        if not vals.keys().isdisjoint(
+            ("date_due", "error", "hold_reason", "is_skipped")
+        ):
             self.env["cycle.dashboard"]._notify_changed()
         return result
 

@@ -1,15 +1,12 @@
-from collections import defaultdict
 from datetime import timedelta
 from typing import NamedTuple
 
 from odoo import api, fields, models
 from odoo.fields import Domain
 
-from ..tools.ageing import BUCKETS, bucket
 from ..tools.weeks import get_weeks
 
 DSO_DAYS = 90
-TOP_CUSTOMERS = 10
 LINE_VIEWS = {
     "list": "order_invoice_cycle.account_move_line_view_list_receivable",
     "kanban": "order_invoice_cycle.account_move_line_view_kanban_overdue",
@@ -50,7 +47,9 @@ class CycleDashboard(models.AbstractModel):
             **facts,
             "receivable_accounts": accounts,
             "open_domain": lines,
-            "claims": self._read_claims(scope, lines & Domain("amount_residual", ">", 0)),
+            "claims": self._read_claims(
+                scope, lines & Domain("amount_residual", ">", 0)
+            ),
             "credits": self._read_claims(
                 scope, lines & Domain("amount_residual", "<", 0)
             ),
@@ -126,8 +125,8 @@ class CycleDashboard(models.AbstractModel):
             Domain("account_id", "in", accounts.ids)
             & Domain("parent_state", "=", "posted")
             & Domain("journal_id.type", "in", ("bank", "cash", "credit"))
-            & Domain("date", ">=", _iso(scope.today.replace(day=1)))
-            & Domain("date", "<=", _iso(scope.today))
+            & Domain("date", ">=", to_iso(scope.today.replace(day=1)))
+            & Domain("date", "<=", to_iso(scope.today))
             & self._get_line_filter_domain(scope)
         )
 
@@ -148,11 +147,12 @@ class CycleDashboard(models.AbstractModel):
 
     @api.model
     def _get_sales_domain(self, scope):
+        before = scope.today - timedelta(days=DSO_DAYS)
         return (
             Domain("move_type", "in", ("out_invoice", "out_refund"))
             & Domain("state", "=", "posted")
-            & Domain("invoice_date", ">", _iso(scope.today - timedelta(days=DSO_DAYS)))
-            & Domain("invoice_date", "<=", _iso(scope.today))
+            & Domain("invoice_date", ">", to_iso(before))
+            & Domain("invoice_date", "<=", to_iso(scope.today))
             & scope.get_domain(user="invoice_user_id")
         )
 
@@ -201,7 +201,7 @@ class CycleDashboard(models.AbstractModel):
                 facts,
                 self.env._("Overdue"),
                 overdue,
-                _is_claim() & _due(None, today - timedelta(days=1)),
+                is_claim() & due_between(None, today - timedelta(days=1)),
                 tone="danger" if overdue else "success",
             ),
             "due_this_week": tile(
@@ -209,7 +209,7 @@ class CycleDashboard(models.AbstractModel):
                 facts,
                 self.env._("Due this week"),
                 this_week,
-                _is_claim() & _due(today, week_end),
+                is_claim() & due_between(today, week_end),
             ),
             "credits": tile(
                 scope, facts, self.env._("Not allocated yet"), credits, is_credit
@@ -295,124 +295,19 @@ class CycleDashboard(models.AbstractModel):
             ),
         )
 
-    # === LISTS === #
 
-    @api.model
-    def _get_lists(self, scope, facts):
-        lists = super()._get_lists(scope, facts)
-        if "claims" in facts:
-            lists["ageing"] = self._get_ageing(scope, facts)
-            lists["customers"] = self._get_customers(scope, facts)
-        return lists
-
-    @api.model
-    def _get_ageing(self, scope, facts):
-        labels = {
-            "not_due": self.env._("Not due yet"),
-            "d1_30": self.env._("1–30 days"),
-            "d31_60": self.env._("31–60 days"),
-            "d61_90": self.env._("61–90 days"),
-            "d91_plus": self.env._("Over 90 days"),
-        }
-        rows = defaultdict(list)
-        for claim in facts["claims"]:
-            days = (scope.today - claim.date).days if claim.date else 0
-            rows[bucket(days)].append(claim)
-        return [
-            {
-                "key": name,
-                **self._prepare_line_tile(
-                    scope,
-                    facts,
-                    labels[name],
-                    rows[name],
-                    _is_claim() & _overdue(scope.today, first, last),
-                ),
-            }
-            for name, first, last in BUCKETS
-        ]
-
-    @api.model
-    def _get_customers(self, scope, facts):
-        """Return the customers who owe most: open, overdue, disputed."""
-        by_partner = defaultdict(lambda: {"open": [], "overdue": [], "disputed": []})
-        for row in facts["claims"] + facts["credits"]:
-            by_partner[row.partner]["open"].append(row)
-        for row in facts["claims"]:
-            if row.date and row.date < scope.today:
-                by_partner[row.partner]["overdue"].append(row)
-        for row in facts["disputes"]:
-            by_partner[row.partner]["disputed"].append(row)
-        ranked = sorted(
-            by_partner.items(),
-            key=lambda item: -sum(row.amount for row in item[1]["open"]),
-        )[:TOP_CUSTOMERS]
-        names = self._get_customer_names([partner.id for partner, _rows in ranked])
-        return [
-            {
-                "partner_id": partner.id,
-                "name": names.get(partner.id) or self.env._("Without a customer"),
-                **self._get_customer_tiles(scope, facts, partner, rows),
-            }
-            for partner, rows in ranked
-        ]
-
-    @api.model
-    def _get_customer_names(self, partner_ids):
-        partners = self.env["res.partner"].with_context(active_test=False)
-        found = partners.search_fetch([("id", "in", partner_ids)], ["display_name"])
-        return {partner.id: partner.display_name for partner in found}
-
-    @api.model
-    def _get_customer_tiles(self, scope, facts, partner, rows):
-        is_customer = Domain("partner_id", "=", partner.id)
-        past = _is_claim() & _due(None, scope.today - timedelta(days=1))
-        disputed = self.env._("Disputed")
-        disputes = self._prepare_action(
-            disputed,
-            "cycle.dispute",
-            self._get_disputes_domain(scope)
-            & Domain("move_id.commercial_partner_id", "=", partner.id),
-        )
-        return {
-            "open": self._prepare_line_tile(
-                scope, facts, self.env._("Open"), rows["open"], is_customer
-            ),
-            "overdue": self._prepare_line_tile(
-                scope, facts, self.env._("Overdue"), rows["overdue"], is_customer & past
-            ),
-            "disputed": self._prepare_tile(
-                scope,
-                disputed,
-                disputes,
-                sum(row.count for row in rows["disputed"]),
-                sum(row.amount for row in rows["disputed"]),
-            ),
-        }
-
-
-def _is_claim():
+def is_claim():
     return Domain("amount_residual", ">", 0)
 
 
-def _due(first, last):
+def due_between(first, last):
     """Return the domain of the lines due from ``first`` to ``last``, both optional."""
     domain = Domain.TRUE
     if first:
-        domain &= Domain("date_maturity", ">=", _iso(first))
+        domain &= Domain("date_maturity", ">=", to_iso(first))
     if last:
-        domain &= Domain("date_maturity", "<=", _iso(last))
+        domain &= Domain("date_maturity", "<=", to_iso(last))
     return domain
-
-
-def _overdue(today, first, last):
-    """Return the domain of the lines ``first`` to ``last`` days overdue."""
-    if first is None:
-        return Domain("date_maturity", "=", False) | _due(today, None)
-    return _due(
-        last is not None and today - timedelta(days=last),
-        today - timedelta(days=first),
-    )
 
 
 def _total(scope, groups, sign=1):
@@ -424,5 +319,5 @@ def _total(scope, groups, sign=1):
     return sign * amount, sum(count for _company, _total, count in groups)
 
 
-def _iso(date):
+def to_iso(date):
     return fields.Date.to_string(date)

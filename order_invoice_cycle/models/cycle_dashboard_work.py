@@ -242,7 +242,9 @@ class CycleDashboard(models.AbstractModel):
     @api.model
     def _get_check_labels(self):
         moves = self.env["account.move"]
-        return dict(moves._fields["publish_check_state"]._description_selection(self.env))
+        return dict(
+            moves._fields["publish_check_state"]._description_selection(self.env)
+        )
 
     @api.model
     def _prepare_drafts_tile(self, scope, label, domain, drafts):

@@ -263,21 +263,22 @@ class CycleDispute(models.Model):
             self.env["decimal.precision"].precision_get("Product Price"),
         )
         pieces = {piece["record"]: piece for piece in pieces}
-        rows = zip(_products(move), _products(credit_note), strict=True)
-        credit_note.invoice_line_ids = [
-            Command.update(
-                line.id,
+        commands = []
+        for origin, line in zip(_products(move), _products(credit_note), strict=True):
+            piece = pieces[origin]
+            values = line.copy_data(
                 {
                     "quantity": 1.0,
                     "discount": 0.0,
-                    "price_unit": pieces[origin]["price_unit"],
+                    "price_unit": piece["price_unit"],
                     "extra_tax_data": account_tax._export_base_line_extra_tax_data(
-                        pieces[origin]
+                        piece
                     ),
-                },
+                }
             )
-            for origin, line in rows
-        ]
+            # Made anew: the amounts of an existing line do not follow its tax data.
+            commands += [Command.delete(line.id), Command.create(values[0])]
+        credit_note.invoice_line_ids = commands
 
 
 def _products(move):

@@ -118,11 +118,14 @@ class CycleReminder(models.Model):
         due = lines.filtered(lambda line: judgements[line].level)
         begun = self.search(
             [
-                ("move_line_id", "in", due.ids),
+                ("move_line_id", "in", lines.ids),
                 ("state", "in", ("held", "queued", "failed")),
             ]
         )
         held = begun.filtered(lambda reminder: reminder.state == "held")
+        early = held.filtered(lambda reminder: reminder.move_line_id not in due)
+        early._close_held()
+        held -= early
         for reminder in held:
             line = reminder.move_line_id
             reminder.write(self._prepare_reminder(line, judgements[line], today))

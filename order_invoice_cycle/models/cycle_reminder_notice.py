@@ -80,7 +80,7 @@ class CycleReminder(models.Model):
         return max(self.date, self.company_id._cycle_date(self.date_sent))
 
     def _get_notice_date(self):
-        """Return the date of the letter: the day it goes out or counts as, the later."""
+        """Return the date of the letter: the day it goes out, or counts as if later."""
         self.ensure_one()
         moment = self.message_id.date_claimed or fields.Datetime.now()
         return max(self.date, self.company_id._cycle_date(moment))
@@ -105,20 +105,27 @@ class CycleReminder(models.Model):
         )
 
     def _number_notice(self):
-        """Give the formal claims of a message their number, once and for all."""
+        """Give the formal claims of each message their number, once and for all."""
         for reminder in self:
             claims = reminder._get_formal_claims()
-            if not claims:
-                continue
-            number = (reminder | claims).filtered("notice_number")[:1].notice_number
-            number = number or (
-                self.env["ir.sequence"]
-                .with_company(reminder.company_id)
-                .next_by_code("cycle.notice", sequence_date=reminder.date)
-            )
-            (reminder | claims).filtered(
-                lambda claim: not claim.notice_number
-            ).notice_number = number
+            missing = claims.filtered(lambda claim: not claim.notice_number)
+            if missing:
+                numbered = claims - missing
+                missing.notice_number = numbered[:1].notice_number or (
+                    self.env["ir.sequence"]
+                    .with_company(reminder.company_id)
+                    .next_by_code("cycle.notice", sequence_date=reminder.date)
+                )
+
+    def _forget_notice(self, message):
+        """Take the number from claims that left a message: the letter keeps it."""
+        self.search(
+            [
+                ("message_id", "=", message.id),
+                ("state", "in", ("held", "cancelled")),
+                ("notice_number", "!=", False),
+            ]
+        ).notice_number = False
 
     def _archive_notice(self):
         """Keep the letter of the present claims; render it only when they changed.
@@ -193,6 +200,7 @@ class CycleReminder(models.Model):
 
     def _cycle_message_obstacle(self, message):
         obstacle = super()._cycle_message_obstacle(message)
+        self._forget_notice(message)
         if not obstacle:
             self._number_notice()
         return obstacle

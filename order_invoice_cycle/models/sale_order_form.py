@@ -13,6 +13,10 @@ class SaleOrder(models.Model):
         compute="_compute_cycle_stage_note",
         help="Who has to do what, and what was answered.",
     )
+    is_schedule_locked = fields.Boolean(
+        compute="_compute_is_schedule_locked",
+        help="Confirmed or cancelled, or somebody is deciding about it now.",
+    )
     date_next_due = fields.Date(
         string="Next due",
         compute="_compute_date_next_due",
@@ -27,13 +31,21 @@ class SaleOrder(models.Model):
 
     # === COMPUTES === #
 
+    @api.depends("state", "cycle_stage")
+    def _compute_is_schedule_locked(self):
+        for order in self:
+            order.is_schedule_locked = order.state in (
+                "sale",
+                "cancel",
+            ) or order.cycle_stage in ("to_approve", "awaiting_customer")
+
     @api.depends("cycle_stage", "approval_ids.state", "confirmation_ids.state")
     def _compute_cycle_stage_note(self):
         for order in self:
             order.cycle_stage_note = order._get_cycle_stage_note()
 
     def _get_cycle_stage_note(self):
-        """Return one sentence about the stage, or False when there is nothing to say."""
+        """Return one sentence about the stage, False when there is nothing to say."""
         notes = {
             "to_approve": self._get_approval_note,
             "rejected": self._get_rejection_note,

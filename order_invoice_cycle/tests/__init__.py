@@ -1,5 +1,6 @@
 from . import test_cycle_flow
 from . import test_dashboard
+from . import test_dashboard_access
 from . import test_import
 from . import test_terms
 from . import test_approval
@@ -21,3 +22,7 @@ from . import test_renewal
 from . import test_publish
 from . import test_payment
 from . import test_driver
+from . import test_reminder
+from . import test_confirmation_browser
+from . import test_dispute
+from . import test_mail_templates

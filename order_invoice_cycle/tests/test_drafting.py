@@ -244,6 +244,18 @@ class TestDrafting(CycleCommon):
         self.assertFalse(self._draft(order, "2027-01-08"))
         self.assertEqual(self._get_states(order), ["invoiced", "planned", "planned"])
 
+    def test_drafting_many_lines_takes_a_handful_of_queries_for_each(self):
+        order = self._confirm(self._approve(self._create_monthly(recurrence_count=60)))
+        lines = order.schedule_line_ids
+        self.env.flush_all()
+        self.env.invalidate_all()
+        before = self.cr.sql_log_count
+        lines._draft_invoices()
+        self.env.flush_all()
+        queries = self.cr.sql_log_count - before
+        self.assertEqual(len(lines.invoice_id), 60)
+        self.assertLess(queries / 60, 6)
+
     # === A PERSON DECIDES === #
 
     def test_line_is_held_when_a_person_deletes_the_draft(self):

@@ -45,20 +45,21 @@ class TestImport(CycleCommon):
         head = ["order_1", "customer_1", "After completion", PLAN, "2027-01-15"]
         other = ["order_2", "customer_1", "Instalments", "", "2027-01-15"]
         percent = "Percent of the order"
+        start = ["Start", percent, "40", "2027-01-20"]
+        end = ["End", percent, "60", "2027-02-20"]
         return [
             [*head, "S-1", "Analysis", "2", "100.00", "", "", "", ""],
             ["", "", "", "", "", "S-1", "Zażółć gęślą jaźń", "3", "50.00"] + [""] * 4,
-            [*other, "S-1", "Work", "1", "300.00", "Start", percent, "40", "2027-01-20"],
-            [*[""] * 9, "End", percent, "60", "2027-02-20"],
+            [*other, "S-1", "Work", "1", "300.00", *start],
+            [*[""] * 9, *end],
         ]
 
-    def _load(self, row=None, column=None, text=None, fields=FIELDS):
+    def _load(self, row=None, column=None, text=None):
         """Import the rows, with another text in one cell."""
         rows = self._rows()
         if column:
             rows[row][FIELDS.index(column)] = text
-        rows = [cells[: len(fields)] for cells in rows]
-        return self.orders.load(list(fields), rows)
+        return self.orders.load(FIELDS, rows)
 
     def _assert_refused(self, result, *texts):
         """Nothing was imported, and one message quotes ``texts``; return it."""
@@ -96,7 +97,8 @@ class TestImport(CycleCommon):
         self.assertEqual(message["rows"], {"from": 0, "to": 1})
 
     def test_file_is_refused_when_payment_mode_is_unknown(self):
-        message = self._assert_refused(self._load(2, "payment_mode", "Barter"), "Barter")
+        result = self._load(2, "payment_mode", "Barter")
+        message = self._assert_refused(result, "Barter")
         self.assertEqual(message["field"], "payment_mode")
         self.assertEqual(message["rows"], {"from": 2, "to": 3})
 

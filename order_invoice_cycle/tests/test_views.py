@@ -160,11 +160,14 @@ class TestForms(ViewCase):
     def test_accountant_without_cycle_role_opens_order_and_invoice(self):
         order = self._running_order(plan="advance")
         move = self._publish(self._draft(order))
-        for group in ("account.group_account_invoice", "account.group_account_readonly"):
+        for group in (
+            "group_account_invoice",
+            "group_account_readonly",
+        ):
             user = new_test_user(
                 self.env,
                 group,
-                group,
+                f"account.{group}",
                 company_id=self.company.id,
                 company_ids=[Command.set(self.company.ids)],
             )
@@ -207,7 +210,9 @@ class TestForms(ViewCase):
                 line.date_due = "2027-03-01"
                 self.assertEqual(line.amount_total, 861)
             self.assertFalse(form.schedule_problem)
-        self.assertEqual(form.record.schedule_line_ids.mapped("amount_total"), [369, 861])
+        self.assertEqual(
+            form.record.schedule_line_ids.mapped("amount_total"), [369, 861]
+        )
 
     def test_payment_loses_its_date_when_it_is_to_wait_for_an_event(self):
         order = self._create_order(plan="instalments_3")
@@ -237,7 +242,9 @@ class TestForms(ViewCase):
         self._send_messages()
         self.assertIn(order.confirmation_ids.email, order.cycle_stage_note)
         confirmation = order.confirmation_ids.filtered(lambda c: c.state == "sent")
-        confirmation.sudo()._comment(order.terms_hash, "Ewa", "Start later <b>please</b>")
+        confirmation.sudo()._comment(
+            order.terms_hash, "Ewa", "Start later <b>please</b>"
+        )
         self.assertIn("Start later <b>please</b>", order.cycle_stage_note)
 
     def test_evidence_is_verified_in_one_sentence(self):
@@ -245,7 +252,8 @@ class TestForms(ViewCase):
         result = order.with_user(self.user_sales).action_show_verification()
         self.assertEqual(result["params"]["type"], "success")
         self.env.cr.execute(
-            "ALTER TABLE cycle_confirmation_event DISABLE TRIGGER cycle_event_no_change;"
+            "ALTER TABLE cycle_confirmation_event "
+            "DISABLE TRIGGER cycle_event_no_change; "
             "UPDATE cycle_confirmation_event SET name = 'Somebody else' "
             "WHERE order_id = %s AND event = 'confirmed'",
             [order.id],
@@ -319,7 +327,9 @@ class TestRecords(ViewCase):
             line.with_user(colleague).read(["name"])
 
     def test_partner_counts_open_what_they_count(self):
-        order = self._running_order(plan="instalments_3", service_date_start="2020-01-15")
+        order = self._running_order(
+            plan="instalments_3", service_date_start="2020-01-15"
+        )
         draft = self._draft(order, today="2020-01-15")
         move = self._publish(draft, today="2020-01-15")
         self.env["cycle.dispute"].create(

@@ -24,9 +24,7 @@ class CycleConfirmationRecord(models.TransientModel):
     date = fields.Datetime(
         string="Confirmed at", required=True, default=fields.Datetime.now
     )
-    reason = fields.Text(
-        required=True, help="Why the customer did not use the link."
-    )
+    reason = fields.Text(required=True, help="Why the customer did not use the link.")
     attachment = fields.Binary(
         string="Proof",
         required=True,

@@ -28,9 +28,9 @@ class SaleAdvancePaymentInv(models.TransientModel):
         if scheduled and self.advance_payment_method != "delivered":
             raise UserError(
                 self.env._(
-                    "Order %(order)s is invoiced by its payment schedule, so it has no "
-                    "other down payment. Choose the regular invoice: it drafts the next "
-                    "scheduled payment.",
+                    "Order %(order)s is invoiced by its payment schedule, so it has "
+                    "no other down payment. Choose the regular invoice: it drafts "
+                    "the next scheduled payment.",
                     order=scheduled.name,
                 )
             )

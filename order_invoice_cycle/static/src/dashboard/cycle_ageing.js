@@ -52,7 +52,10 @@ export class CycleAgeing extends Component {
     /** The rows under the chart: the buckets, then what is taken off. */
     get rows() {
         const { ageing, credits } = this.props;
-        const rows = ageing.map((tile) => ({ ...tile, color: `--cycle-ageing-${tile.key}` }));
+        const rows = ageing.map((tile) => ({
+            ...tile,
+            color: `--cycle-ageing-${tile.key}`,
+        }));
         return credits.count ? [...rows, { ...credits, key: "credits" }] : rows;
     }
 }

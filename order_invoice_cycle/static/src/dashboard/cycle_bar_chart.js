@@ -13,7 +13,10 @@ export class CycleBarChart extends Component {
         // Each with a label, one number per label, and names of CSS variables.
         datasets: {
             type: Array,
-            element: { type: Object, shape: { label: String, data: Array, colors: Array } },
+            element: {
+                type: Object,
+                shape: { label: String, data: Array, colors: Array },
+            },
         },
         format: Function,
         formatShort: Function,
@@ -30,7 +33,7 @@ export class CycleBarChart extends Component {
                 const chart = new Chart(this.canvas.el, this.getConfig());
                 return () => chart.destroy();
             },
-            () => [this.props.labels, this.props.datasets],
+            () => [this.props.labels, this.props.datasets]
         );
     }
 
@@ -42,9 +45,12 @@ export class CycleBarChart extends Component {
                 animation: false,
                 indexAxis: this.props.isHorizontal ? "y" : "x",
                 maintainAspectRatio: false,
-                onClick: (_event, [bar]) => bar && this.props.open(bar.index, bar.datasetIndex),
+                onClick: (_event, [bar]) =>
+                    bar && this.props.open(bar.index, bar.datasetIndex),
                 onHover: (event, bars) => {
-                    event.native.target.style.cursor = bars.length ? "pointer" : "default";
+                    event.native.target.style.cursor = bars.length
+                        ? "pointer"
+                        : "default";
                 },
                 plugins: {
                     legend: { display: false },

@@ -82,7 +82,7 @@ export class CycleDashboard extends Component {
         this.state.isLoading = true;
         try {
             const data = await this.keepLast.add(
-                orm.call("cycle.dashboard", "get_data", [this.state.filters]),
+                orm.call("cycle.dashboard", "get_data", [this.state.filters])
             );
             Object.assign(this.state, { data, error: "", isLoading: false });
         } catch (error) {
@@ -111,7 +111,7 @@ export class CycleDashboard extends Component {
         return this.state.data.sections.map((section) => {
             const isAttention = section.key === "attention";
             const keys = section.tiles.filter(
-                (key) => !isAttention || this.tiles[key].count > 0,
+                (key) => !isAttention || this.tiles[key].count > 0
             );
             return { ...section, tiles: keys };
         });
@@ -122,6 +122,4 @@ export class CycleDashboard extends Component {
     }
 }
 
-registry
-    .category("actions")
-    .add("order_invoice_cycle.CycleDashboard", CycleDashboard);
+registry.category("actions").add("order_invoice_cycle.CycleDashboard", CycleDashboard);

@@ -16,7 +16,10 @@ export class CycleDashboardFilters extends Component {
     };
 
     get currencies() {
-        return Object.entries(currencies).map(([id, { name }]) => ({ id: Number(id), name }));
+        return Object.entries(currencies).map(([id, { name }]) => ({
+            id: Number(id),
+            name,
+        }));
     }
 
     get hasFilter() {

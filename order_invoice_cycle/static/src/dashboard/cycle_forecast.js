@@ -60,7 +60,7 @@ export class CycleForecast extends Component {
                       day: "numeric",
                       month: "short",
                   })
-                : bucket.label,
+                : bucket.label
         );
     }
 
@@ -83,7 +83,9 @@ export class CycleForecast extends Component {
         if (!date_from) {
             return label;
         }
-        const [first, last] = [date_from, date_to].map((day) => formatDate(deserializeDate(day)));
+        const [first, last] = [date_from, date_to].map((day) =>
+            formatDate(deserializeDate(day))
+        );
         return first === last ? first : `${first} – ${last}`;
     }
 

@@ -24,7 +24,11 @@ const CHANGED = "order_invoice_cycle/dashboard";
 const RELOAD_DELAY = 2000;
 
 function makeTile(label, count, amount, values = {}) {
-    const action = { type: "ir.actions.act_window", name: label, res_model: "account.move.line" };
+    const action = {
+        type: "ir.actions.act_window",
+        name: label,
+        res_model: "account.move.line",
+    };
     return { label, count, amount, action, ...values };
 }
 
@@ -32,7 +36,12 @@ function makeTile(label, count, amount, values = {}) {
 function makeData({ isEmpty = false } = {}) {
     const count = isEmpty ? 0 : 2;
     const amount = isEmpty ? 0 : 1234.5;
-    const bucket = { key: "overdue", label: "Overdue", date_from: false, date_to: false };
+    const bucket = {
+        key: "overdue",
+        label: "Overdue",
+        date_from: false,
+        date_to: false,
+    };
     const week = { date_from: "2027-03-03", date_to: "2027-03-07", label: "" };
     const sources = isEmpty ? {} : { posted: makeTile("Posted overdue", 2, amount) };
     return {
