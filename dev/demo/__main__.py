@@ -147,7 +147,7 @@ def report(differences: list[str], found: dict[str, list[str]]) -> list[str]:
             print(f"         {problem}")
         wrong += [name] * bool(problems)
     total = len(figures.EXPECTED) + len(found)
-    print(f"demo: {total - len(wrong)} checks passed, {len(wrong)} failed", flush=True)
+    print(f"demo: {total - len(wrong)} passed, {len(wrong)} failed", flush=True)
     return wrong
 
 

@@ -1,4 +1,5 @@
 from . import access_log
 from . import answer
+from . import confirmation_form
 from . import confirmation
 from . import portal

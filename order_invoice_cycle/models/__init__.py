@@ -26,6 +26,7 @@ from . import sale_order
 from . import sale_order_approval
 from . import sale_order_confirmation
 from . import sale_order_schedule
+from . import sale_order_schedule_check
 from . import sale_order_shares
 from . import sale_order_running
 from . import sale_order_document

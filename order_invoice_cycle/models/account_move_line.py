@@ -101,7 +101,7 @@ class AccountMoveLine(models.Model):
 
     @api.model
     def _get_lines_held_in_vain_domain(self, company):
-        """Return the domain of lines with a held reminder that are not owed any more."""
+        """Return the domain of lines with a held reminder, but nothing to claim."""
         return (
             Domain("company_id", "=", company.id)
             & Domain("cycle_reminder_ids", "any", [("state", "=", "held")])
@@ -116,7 +116,8 @@ class AccountMoveLine(models.Model):
             and self.move_type == "out_invoice"
             and self.parent_state == "posted"
             and bool(
-                self.move_id.schedule_line_id or self.company_id.cycle_remind_all_invoices
+                self.move_id.schedule_line_id
+                or self.company_id.cycle_remind_all_invoices
             )
         )
 

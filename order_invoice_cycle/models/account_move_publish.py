@@ -170,9 +170,7 @@ class AccountMove(models.Model):
         for move in self:
             earliest = today + timedelta(days=move.company_id.cycle_min_payment_days)
             due = move.invoice_date_due or earliest
-            move.write(
-                {"invoice_date": today, "invoice_date_due": max(due, earliest)}
-            )
+            move.write({"invoice_date": today, "invoice_date_due": max(due, earliest)})
         self._post(soft=False)
         self._job_succeeded()
         template = self.env.ref("order_invoice_cycle.mail_template_invoice")

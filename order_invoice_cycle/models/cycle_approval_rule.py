@@ -75,14 +75,16 @@ class CycleApprovalRule(models.Model):
         amount = order.amount_total / (order.currency_rate or 1.0)
         discount = max(order.order_line.mapped("discount"), default=0.0)
         return self.filtered(
-            lambda rule: rule.company_id in (order.company_id, self.env["res.company"])
-            and (
-                not rule.amount_min
-                or currency.compare_amounts(amount, rule.amount_min) >= 0
+            lambda rule: (
+                rule.company_id in (order.company_id, self.env["res.company"])
+                and (
+                    not rule.amount_min
+                    or currency.compare_amounts(amount, rule.amount_min) >= 0
+                )
+                and (not rule.discount_min or discount >= rule.discount_min)
+                and rule.payment_mode in (False, order.payment_mode)
+                and rule.team_id in (order.team_id, self.env["crm.team"])
             )
-            and (not rule.discount_min or discount >= rule.discount_min)
-            and rule.payment_mode in (False, order.payment_mode)
-            and rule.team_id in (order.team_id, self.env["crm.team"])
         )
 
     def _get_approvers(self, excluded, order):
@@ -98,10 +100,12 @@ class CycleApprovalRule(models.Model):
 
         def allowed(users):
             return (users - excluded).filtered(
-                lambda user: user.active
-                and not user.share
-                and company in user.company_ids
-                and order.with_user(user).has_access("read")
+                lambda user: (
+                    user.active
+                    and not user.share
+                    and company in user.company_ids
+                    and order.with_user(user).has_access("read")
+                )
             )
 
         approvers = self.approver_ids | self.approver_group_id.all_user_ids

@@ -76,7 +76,8 @@ class CycleConfirmationEvent(models.Model):
             """
         )
 
-    def write(self, vals):
+    # Never calls super: there is nothing that may be written.
+    def write(self, vals):  # pylint: disable=method-required-super
         """Refuse: evidence is only ever appended."""
         raise UserError(
             self.env._("The evidence of a confirmation is never changed, only added.")

@@ -54,12 +54,12 @@ class CycleConfirmation(models.Model):
             return self.env._(
                 "The link went to %(email)s at %(date)s and has not been opened yet.",
                 email=self.email,
-                date=format_datetime(self.env, self.date_sent),
+                date=format_datetime(self.env, self.date_sent, dt_format="short"),
             )
         return self.env._(
             "The link went to %(email)s at %(date)s and was first opened at "
             "%(opened)s.",
             email=self.email,
-            date=format_datetime(self.env, self.date_sent),
-            opened=format_datetime(self.env, self.date_viewed),
+            date=format_datetime(self.env, self.date_sent, dt_format="short"),
+            opened=format_datetime(self.env, self.date_viewed, dt_format="short"),
         )

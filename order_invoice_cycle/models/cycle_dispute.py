@@ -112,9 +112,12 @@ class CycleDispute(models.Model):
                         move.display_name,
                     )
                 )
-            if move.currency_id.compare_amounts(
-                move.amount_disputed, move.amount_residual
-            ) > 0:
+            if (
+                move.currency_id.compare_amounts(
+                    move.amount_disputed, move.amount_residual
+                )
+                > 0
+            ):
                 raise ValidationError(
                     self.env._(
                         "%(invoice)s has only %(open)s open. Dispute that or less; "

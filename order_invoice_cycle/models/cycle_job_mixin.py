@@ -1,6 +1,5 @@
 import logging
 from datetime import timedelta
-from itertools import groupby
 
 from odoo import fields, models
 from odoo.exceptions import ConcurrencyError, LockError, RedirectWarning, UserError
@@ -59,8 +58,8 @@ class CycleJobMixin(models.AbstractModel):
             work remains
         :param str order: search order, oldest first by default
         :param int batch_size: records per transaction, about
-        :param group: callable giving a record's group; records of one group that
-            follow each other in ``order`` are never handled apart
+        :param group: callable giving a record's group; the records of one group
+            are never handled apart
         :param then: callable taking the records of a committed batch, for what is
             slow or remote; runs outside the locks and may commit
         :return: number of records handled, number that failed
@@ -263,8 +262,8 @@ def _batches(records, size, group=None):
             yield ids[start : start + size]
         return
     batch = []
-    for _key, members in groupby(records, key=group):
-        ids = [member.id for member in members]
+    for members in records.grouped(group).values():
+        ids = members.ids
         if batch and len(batch) + len(ids) > size:
             yield batch
             batch = []

@@ -53,8 +53,10 @@ class CycleMessage(models.Model):
         :param datetime now: the time it counts as (UTC); the clock by default
         """
         self._run_job(
-            lambda model: model._get_messages_in_doubt_domain(_clock(now))
-            & model._get_company_domain(),
+            lambda model: (
+                model._get_messages_in_doubt_domain(_clock(now))
+                & model._get_company_domain()
+            ),
             lambda messages: messages._set_in_doubt(),
             cron=CRON,
         )
@@ -238,12 +240,14 @@ class CycleMessage(models.Model):
         server = self.env["ir.mail_server"].sudo()
         try:
             session = server._connect__(smtp_from=email["From"])
-        except Exception as error:
+        except Exception as problem:
+            error = problem
             self._finish(lambda message: message._retry_later(error, _clock(now)))
             return
         try:
             server.send_email(email, smtp_session=session)
-        except Exception as error:
+        except Exception as problem:
+            error = problem
             self._finish(lambda message: message._refuse(error, _clock(now)))
         else:
             self._finish(lambda message: message._set_sent(_clock(now)))

@@ -52,7 +52,7 @@ class CycleReminder(models.Model):
     date_sent = fields.Datetime(readonly=True)
     hold_reason = fields.Char(readonly=True)
     notice_number = fields.Char(readonly=True, copy=False)
-    message_id = fields.Many2one("cycle.message", string="Message", index=True)
+    message_id = fields.Many2one("cycle.message", index=True)
 
     _once_per_level = models.UniqueIndex(
         "(move_line_id, level_id) WHERE state != 'cancelled'",

@@ -93,17 +93,21 @@ class CycleReminder(models.Model):
     @api.model
     def _get_open_credits(self, lines):
         """Return what customers have not allocated yet, {(partner, currency): sum}."""
-        groups = self.env["account.move.line"].sudo()._read_group(
-            [
-                ("account_id", "in", lines.account_id.ids),
-                ("company_id", "in", lines.company_id.ids),
-                ("partner_id", "in", lines.partner_id.ids),
-                ("parent_state", "=", "posted"),
-                ("reconciled", "=", False),
-                ("amount_residual", "<", 0),
-            ],
-            ["partner_id", "currency_id"],
-            ["amount_residual_currency:sum"],
+        groups = (
+            self.env["account.move.line"]
+            .sudo()
+            ._read_group(
+                [
+                    ("account_id", "in", lines.account_id.ids),
+                    ("company_id", "in", lines.company_id.ids),
+                    ("partner_id", "in", lines.partner_id.ids),
+                    ("parent_state", "=", "posted"),
+                    ("reconciled", "=", False),
+                    ("amount_residual", "<", 0),
+                ],
+                ["partner_id", "currency_id"],
+                ["amount_residual_currency:sum"],
+            )
         )
         return {
             (partner.id, currency.id): -amount for partner, currency, amount in groups
@@ -112,11 +116,15 @@ class CycleReminder(models.Model):
     @api.model
     def _get_pending_transactions(self, lines):
         """Return the ids of the invoices with an online payment under way."""
-        transactions = self.env["payment.transaction"].sudo().search(
-            [
-                ("invoice_ids", "in", lines.move_id.ids),
-                ("state", "in", ("pending", "authorized")),
-            ]
+        transactions = (
+            self.env["payment.transaction"]
+            .sudo()
+            .search(
+                [
+                    ("invoice_ids", "in", lines.move_id.ids),
+                    ("state", "in", ("pending", "authorized")),
+                ]
+            )
         )
         return set(transactions.invoice_ids.ids)
 
@@ -140,8 +148,10 @@ class CycleReminder(models.Model):
         if not disputed:
             return line.amount_residual_currency
         earlier = line.move_id.line_ids.filtered(
-            lambda other: other.account_type == "asset_receivable"
-            and (other.date_maturity, other.id) < (line.date_maturity, line.id)
+            lambda other: (
+                other.account_type == "asset_receivable"
+                and (other.date_maturity, other.id) < (line.date_maturity, line.id)
+            )
         )
         disputed -= sum(earlier.mapped("amount_residual_currency"))
         claim = line.amount_residual_currency - max(disputed, 0.0)
@@ -162,7 +172,8 @@ class CycleReminder(models.Model):
             return self.env._("On hold: follow-ups are switched off for it.")
         if line.cycle_date_reminder_from and line.cycle_date_reminder_from > today:
             return self.env._(
-                "On hold until %s.", format_date(self.env, line.cycle_date_reminder_from)
+                "On hold until %s.",
+                format_date(self.env, line.cycle_date_reminder_from),
             )
         if move.id in facts.pending:
             return self.env._("On hold: an online payment is under way.")

@@ -66,9 +66,7 @@ class CycleScheduleLine(models.Model):
         string="Fixed amount", help="Taxes included, in the order's currency."
     )
     amount_untaxed = fields.Monetary(compute="_compute_amounts", store=True)
-    amount_tax = fields.Monetary(
-        string="Taxes", compute="_compute_amounts", store=True
-    )
+    amount_tax = fields.Monetary(string="Taxes", compute="_compute_amounts", store=True)
     amount_total = fields.Monetary(
         string="Total", compute="_compute_amounts", store=True
     )
@@ -123,7 +121,6 @@ class CycleScheduleLine(models.Model):
     move_ids = fields.One2many("account.move", "schedule_line_id", readonly=True)
     invoice_id = fields.Many2one(
         "account.move",
-        string="Invoice",
         compute="_compute_invoice_id",
         store=True,
         index="btree_not_null",
@@ -308,9 +305,7 @@ class CycleScheduleLine(models.Model):
         start, end = self.period_start, self.period_end
         share = prorata(start, end, start, date) * self._get_period_share()
         due = self.date_due if self.date_due <= date else date
-        self.write(
-            {"period_share": float(share), "period_end": date, "date_due": due}
-        )
+        self.write({"period_share": float(share), "period_end": date, "date_due": due})
 
     def _set_triggered(self, trigger, date):
         """Date the lines that wait for ``trigger``, which happened on ``date``."""

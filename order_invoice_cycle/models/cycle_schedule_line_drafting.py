@@ -95,8 +95,7 @@ class CycleScheduleLine(models.Model):
             records.flush_recordset()
             self.env.cr.execute(
                 SQL(
-                    "SELECT 1 FROM %s WHERE id = ANY(%s) ORDER BY id"
-                    " FOR NO KEY UPDATE",
+                    "SELECT 1 FROM %s WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
                     SQL.identifier(records._table),
                     records.ids,
                 )

@@ -34,8 +34,9 @@ class IrHttp(models.AbstractModel):
         request.env.cr.rollback()
         if not request.env.uid:
             cls._auth_method_public()
-        # Missing when the form itself could not be read; templates look into them.
+        # Missing when the request itself was refused; templates look for them.
         request.params = getattr(request, "params", {})
+        request.is_frontend = getattr(request, "is_frontend", False)
         response = error_page(exception)
         cls._post_dispatch(response)
         return response

@@ -47,6 +47,7 @@ class SaleOrder(models.Model):
 
         :raise UserError: when the order is not complete, naming what is missing
         """
+        self.check_access("write")
         for order in self:
             order._check_can_submit()
         for order in self:
@@ -103,11 +104,17 @@ class SaleOrder(models.Model):
         In superuser mode: whoever reads an order may know whether it is approved.
         """
         self.ensure_one()
-        return self.sudo().approval_ids.filtered(
-            lambda approval: approval.version == self.terms_version
-            and approval.terms_hash == self.terms_hash
-            and approval.state != "superseded"
-        ).sorted("sequence")
+        return (
+            self.sudo()
+            .approval_ids.filtered(
+                lambda approval: (
+                    approval.version == self.terms_version
+                    and approval.terms_hash == self.terms_hash
+                    and approval.state != "superseded"
+                )
+            )
+            .sorted("sequence")
+        )
 
     def _get_pending_approval(self):
         return self._get_current_approvals().filtered(
@@ -134,9 +141,9 @@ class SaleOrder(models.Model):
         ):
             problem = self.env._(
                 "It is “%(stage)s”.",
-                stage=dict(self._fields["cycle_stage"]._description_selection(self.env))[
-                    self.cycle_stage
-                ],
+                stage=dict(
+                    self._fields["cycle_stage"]._description_selection(self.env)
+                )[self.cycle_stage],
             )
         elif self._get_pending_approval()._get_deciders():
             problem = self.env._("These terms have already been submitted.")
@@ -155,7 +162,6 @@ class SaleOrder(models.Model):
 
     def _submit_for_approval(self):
         self.ensure_one()
-        self.check_access("write")
         order = self.sudo()
         order.approval_ids._set_superseded()
         order.confirmation_ids._set_superseded()
@@ -223,6 +229,9 @@ class SaleOrder(models.Model):
     def _get_approval_to_decide(self):
         """Return the decision that the present user is asked for, in superuser mode."""
         self.ensure_one()
+        # Customers may read their order, but not who is asked to approve it.
+        self.check_access("read")
+        self.env["cycle.approval"].check_access("read")
         approval = self._get_pending_approval()
         if not approval:
             raise UserError(
@@ -255,6 +264,4 @@ class SaleOrder(models.Model):
                 order._send_confirmation()
 
     def _close_approval_activities(self):
-        self.sudo().activity_unlink(
-            ["order_invoice_cycle.mail_activity_type_approval"]
-        )
+        self.sudo().activity_unlink(["order_invoice_cycle.mail_activity_type_approval"])

@@ -74,22 +74,30 @@ class SaleOrder(models.Model):
         order._lock_for_answer()
         if not order._is_approved() or order.state not in ("draft", "sent"):
             raise UserError(order._get_confirmation_obstacle())
-        confirmation = self.env["cycle.confirmation"].sudo().create(
-            {
-                **order._prepare_confirmation(order.partner_id),
-                "channel": values["channel"],
-                "email": order.partner_id.email or "-",
-                "reason": values["reason"],
-            }
+        confirmation = (
+            self.env["cycle.confirmation"]
+            .sudo()
+            .create(
+                {
+                    **order._prepare_confirmation(order.partner_id),
+                    "channel": values["channel"],
+                    "email": order.partner_id.email or "-",
+                    "reason": values["reason"],
+                }
+            )
         )
         # Attached to the confirmation, which nobody may write: so nobody deletes it.
-        proof = confirmation.attachment_ids = self.env["ir.attachment"].sudo().create(
-            {
-                "name": values["attachment_name"],
-                "raw": values["attachment"],
-                "res_model": confirmation._name,
-                "res_id": confirmation.id,
-            }
+        proof = confirmation.attachment_ids = (
+            self.env["ir.attachment"]
+            .sudo()
+            .create(
+                {
+                    "name": values["attachment_name"],
+                    "raw": values["attachment"],
+                    "res_model": confirmation._name,
+                    "res_id": confirmation.id,
+                }
+            )
         )
         confirmation._set_confirmed(
             values["name"],
@@ -127,8 +135,10 @@ class SaleOrder(models.Model):
         """
         self.ensure_one()
         return self.sudo().confirmation_ids.filtered(
-            lambda confirmation: confirmation.version == self.terms_version
-            and confirmation.terms_hash == self.terms_hash
+            lambda confirmation: (
+                confirmation.version == self.terms_version
+                and confirmation.terms_hash == self.terms_hash
+            )
         )
 
     def _get_valid_confirmation(self):
@@ -317,18 +327,22 @@ class SaleOrder(models.Model):
                     "order_invoice_cycle.action_report_cycle_order", order.ids
                 )
             )
-            attachment = self.env["ir.attachment"].sudo().create(
-                {
-                    "name": self.env._(
-                        "%(order)s version %(version)s.pdf",
-                        order=order.name,
-                        version=order.terms_version,
-                    ),
-                    "datas": base64.b64encode(content),
-                    "mimetype": "application/pdf",
-                    "res_model": "sale.order",
-                    "res_id": order.id,
-                }
+            attachment = (
+                self.env["ir.attachment"]
+                .sudo()
+                .create(
+                    {
+                        "name": self.env._(
+                            "%(order)s version %(version)s.pdf",
+                            order=order.name,
+                            version=order.terms_version,
+                        ),
+                        "datas": base64.b64encode(content),
+                        "mimetype": "application/pdf",
+                        "res_model": "sale.order",
+                        "res_id": order.id,
+                    }
+                )
             )
             order.sudo().write(
                 {

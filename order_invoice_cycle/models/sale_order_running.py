@@ -2,8 +2,6 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
-from ..tools.schedule import prorata
-
 
 class SaleOrder(models.Model):
     """A running order: completed, paused, terminated, renewed, invoiced."""
@@ -142,8 +140,10 @@ class SaleOrder(models.Model):
         order = self.sudo()
         order.date_terminated = date
         lines = order.schedule_line_ids.filtered(
-            lambda line: line.period_end > date
-            and line.state not in ("invoiced", "paid", "cancelled")
+            lambda line: (
+                line.period_end > date
+                and line.state not in ("invoiced", "paid", "cancelled")
+            )
         )
         lines._drop_drafts()
         later = lines.filtered(lambda line: line.period_start > date)

@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 from odoo import models
 from odoo.tools import formatLang
 
@@ -12,6 +14,42 @@ class SaleOrder(models.Model):
     """Shares: what each scheduled payment amounts to, and its invoice lines."""
 
     _inherit = "sale.order"
+
+    # === WEIGHTS === #
+
+    def _get_weights(self):
+        """Return each scheduled payment's exact share of the order, {line: Fraction}.
+
+        For a recurring order, the share of one period. What percentages lose by
+        rounding (three times 33.3333) goes to the last payment.
+        """
+        self.ensure_one()
+        lines = self.schedule_line_ids
+        if self.payment_mode == "recurring":
+            return {line: line._get_period_share() for line in lines}
+        total = Fraction(str(round(self.amount_total, 6)))
+        rest = lines.filtered(lambda line: line.amount_type == "rest")
+        weights = {line: line._get_share(total) for line in lines - rest}
+        missing = Fraction(1) - sum(weights.values())
+        weights.update((line, missing / len(rest)) for line in rest)
+        if lines and not rest and total:
+            if self.currency_id.is_zero(float(missing * total)):
+                weights[lines[-1]] += missing
+        return weights
+
+    def _get_share_in_states(self, states):
+        """Return how much of the order is scheduled in ``states``, 1.0 = all of it.
+
+        A recurring order counts whole periods of the terms that are agreed.
+        """
+        self.ensure_one()
+        return float(
+            sum(
+                weight
+                for line, weight in self._get_weights().items()
+                if line.state in states and line.term_number <= self.term_number
+            )
+        )
 
     # === AMOUNTS === #
 
@@ -65,20 +103,6 @@ class SaleOrder(models.Model):
                 self.currency_id.round(sum(tax for _untaxed, tax in amounts)),
             )
         return result
-
-    def _get_share_in_states(self, states):
-        """Return how much of the order is scheduled in ``states``, 1.0 = all of it.
-
-        A recurring order counts whole periods of the terms that are agreed.
-        """
-        self.ensure_one()
-        return float(
-            sum(
-                weight
-                for line, weight in self._get_weights().items()
-                if line.state in states and line.term_number <= self.term_number
-            )
-        )
 
     # === INVOICE LINES === #
 

@@ -4,7 +4,7 @@ from . import test_dashboard_access
 from . import test_import
 from . import test_terms
 from . import test_approval
-from . import test_security
+from . import test_doors
 from . import test_backend_tour
 from . import test_confirmation
 from . import test_message
@@ -26,3 +26,4 @@ from . import test_reminder
 from . import test_confirmation_browser
 from . import test_dispute
 from . import test_mail_templates
+from . import test_security

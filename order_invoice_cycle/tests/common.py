@@ -92,9 +92,7 @@ class CycleCommon(AccountTestInvoicingCommon):
     @classmethod
     def _create_tax(cls, amount, **values):
         name = f"{amount} % {values.get('price_include_override', '')}"
-        return cls.env["account.tax"].create(
-            {"name": name, "amount": amount, **values}
-        )
+        return cls.env["account.tax"].create({"name": name, "amount": amount, **values})
 
     @classmethod
     def _create_line(cls, price=1000.0, taxes=None, **values):

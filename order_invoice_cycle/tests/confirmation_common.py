@@ -4,6 +4,7 @@ from unittest.mock import patch
 from lxml import html
 
 from odoo import SUPERUSER_ID, api
+from odoo.http import Request
 
 from odoo.addons.base.models.ir_mail_server import IrMail_Server
 
@@ -118,9 +119,8 @@ class ConfirmationPageCase(CycleHttpCase):
         )
 
     def _get_csrf_token(self):
-        """Return the token of this session, from any page that it may see."""
-        page = self.url_open("/web/login").text
-        return html.fromstring(page).xpath("string(//input[@name='csrf_token']/@value)")
+        """Return the token of this session, as every form has it."""
+        return Request.csrf_token(self)
 
     def _get_text(self, response):
         """Return the readable text of a page, on one line."""

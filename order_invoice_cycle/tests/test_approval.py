@@ -249,9 +249,7 @@ class TestApproval(CycleCommon):
 
     def test_approver_who_cannot_open_the_order_is_not_asked(self):
         outsider = self.user_sales.copy({"login": "cycle_other_sales"})
-        self._create_rule(
-            approver_ids=[Command.set((outsider | self.user_second).ids)]
-        )
+        self._create_rule(approver_ids=[Command.set((outsider | self.user_second).ids)])
         order = self._submit(self._create_order())
         self.assertEqual(order.approval_ids[1].approver_ids, self.user_second)
 
@@ -301,7 +299,11 @@ class TestApproval(CycleCommon):
     def test_decision_stays_as_it_is_for_everybody(self):
         order = self._approve(self._create_order())
         approval = order.approval_ids
-        for user in (self.user_approver, self.user_manager, self.env.ref("base.user_root")):
+        for user in (
+            self.user_approver,
+            self.user_manager,
+            self.env.ref("base.user_root"),
+        ):
             for superuser in (False, True):
                 own = approval.with_user(user).sudo(superuser)
                 with self.subTest(user=user.name, superuser=superuser):
@@ -371,7 +373,10 @@ class TestApproval(CycleCommon):
         cases = [
             ({"payment_mode": False}, "payment mode"),
             ({"order_line": []}, "order line"),
-            ({"payment_mode": "recurring", "service_date_start": False}, "service start"),
+            (
+                {"payment_mode": "recurring", "service_date_start": False},
+                "service start",
+            ),
             ({"payment_mode": "instalments"}, "schedule"),
         ]
         for values, problem in cases:

@@ -87,7 +87,9 @@ class TestConfirmationLink(ConfirmationCommon):
 
     def test_archived_body_shows_the_mail_without_its_secret(self):
         self._offer()
-        body = self.env["cycle.message"].search([("purpose", "=", "confirmation")])[0].body
+        body = (
+            self.env["cycle.message"].search([("purpose", "=", "confirmation")])[0].body
+        )
         self.assertIn("/order/confirm/…", body)
 
     def test_fingerprint_of_the_token_is_hidden_from_users(self):
@@ -275,9 +277,7 @@ class TestConfirmationAnswer(ConfirmationCommon):
         order = self._offer()
         text = "Please <b>less</b> & later 🙂\nשלום"
         confirmation = order.confirmation_ids.sudo()
-        self.assertEqual(
-            confirmation._comment(order.terms_hash, "Jan", text), "done"
-        )
+        self.assertEqual(confirmation._comment(order.terms_hash, "Jan", text), "done")
         self.assertEqual(order.cycle_stage, "changes_requested")
         self.assertEqual(confirmation.comment, text)
         activity = order.activity_search([CHANGES_ACTIVITY])
@@ -458,7 +458,9 @@ class TestConfirmationEvidence(ConfirmationCommon):
     def test_database_refuses_to_change_delete_or_truncate_events(self):
         event = self._create_chain().event_ids[0]
         for query in (
-            SQL("UPDATE cycle_confirmation_event SET name = 'x' WHERE id = %s", event.id),
+            SQL(
+                "UPDATE cycle_confirmation_event SET name = 'x' WHERE id = %s", event.id
+            ),
             SQL("DELETE FROM cycle_confirmation_event WHERE id = %s", event.id),
             SQL("TRUNCATE cycle_confirmation_event"),
         ):

@@ -176,9 +176,7 @@ class TestDispute(CycleCommon):
         note = dispute.credit_note_id
         self.assertEqual((note.amount_untaxed, note.amount_tax), (200, 31))
         taxes = {
-            line.tax_line_id: line.balance
-            for line in note.line_ids
-            if line.tax_line_id
+            line.tax_line_id: line.balance for line in note.line_ids if line.tax_line_id
         }
         self.assertEqual(taxes, {self.tax_23: 23, self.tax_8: 8})
 

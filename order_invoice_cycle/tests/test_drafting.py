@@ -339,7 +339,9 @@ class TestDrafting(CycleCommon):
         self.assertFalse(draft.exists())
         self.assertEqual(numbered.state, "cancel")
         self.assertEqual(posted.state, "posted")
-        self.assertEqual(self._get_states(order), ["invoiced", "cancelled", "cancelled"])
+        self.assertEqual(
+            self._get_states(order), ["invoiced", "cancelled", "cancelled"]
+        )
         self.assertFalse(self._draft(order))
 
     def test_schedule_begins_anew_when_a_cancelled_order_is_offered_again(self):

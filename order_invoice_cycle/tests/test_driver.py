@@ -35,6 +35,7 @@ def define_models():
             for record in self:
                 record.is_done = True
                 if "bad" in record.name:
+                    # pylint: disable-next=translation-required
                     raise UserError(f"{record.name} is bad")
                 if "broken" in record.name:
                     record.env.cr.execute("SELECT 1 / 0")

@@ -106,9 +106,7 @@ class TestMessageDelivery(MessageCommon):
                 self._send()
                 self.assertEqual(message.state, "queued")
                 self.assertIn(type(error).__name__, message.failure_reason)
-                self.assertEqual(
-                    message.date_next_attempt, NOW + timedelta(minutes=5)
-                )
+                self.assertEqual(message.date_next_attempt, NOW + timedelta(minutes=5))
                 message.action_cancel()
 
     def test_message_is_tried_again_when_nobody_answers(self):
@@ -124,7 +122,9 @@ class TestMessageDelivery(MessageCommon):
                 self.connect_error = error
                 self._send()
                 self.assertEqual(message.state, "queued")
-                self.assertIn(str(error.args[-1])[:5].strip("b'"), message.failure_reason)
+                self.assertIn(
+                    str(error.args[-1])[:5].strip("b'"), message.failure_reason
+                )
                 message.action_cancel()
 
     def test_message_fails_when_it_was_refused_five_times(self):
@@ -255,9 +255,7 @@ class TestMessageContent(MessageCommon):
         message = self._queue_message()
         message.mail_template_id.email_from = False
         self.company.email = False
-        self.patch(
-            type(self.company), "email_formatted", property(lambda company: "")
-        )
+        self.patch(type(self.company), "email_formatted", property(lambda company: ""))
         self._send()
         self.assertEqual(message.state, "failed")
         self.assertIn("no e-mail address to send from", message.failure_reason)

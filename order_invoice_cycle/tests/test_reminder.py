@@ -155,9 +155,7 @@ class TestReminderClock(ReminderCommon):
         self.assertEqual(self._get_states(move), ["failed"])
         message.with_user(self.user_collections).action_send_again()
         self._remind(*range(30, 45))
-        self.assertEqual(
-            [sent for sent, _days in self._get_sent(move)], [7, 14, 21]
-        )
+        self.assertEqual([sent for sent, _days in self._get_sent(move)], [7, 14, 21])
         dates = self._get_lines(move).cycle_reminder_ids.sorted("id").mapped("date")
         self.assertEqual(dates[1:], [self._day(37), self._day(44)])
 
@@ -281,8 +279,9 @@ class TestReminderMessage(ReminderCommon):
         def credit(move):
             self._reverse_invoice(move, post=True)
             (move | move.reversal_move_ids).line_ids.filtered(
-                lambda line: line.account_type == "asset_receivable"
-                and not line.reconciled
+                lambda line: (
+                    line.account_type == "asset_receivable" and not line.reconciled
+                )
             ).reconcile()
 
         def set_to_draft(move):
@@ -521,8 +520,11 @@ class TestReminderHold(ReminderCommon):
         self.assertFalse(self._remind(*range(20, 27)))
         self._remind(*range(27, 45))
         self.assertEqual(self._get_sent(move), [(7, 7), (14, 17), (21, 24)])
-        dates = line.cycle_reminder_ids.sorted("id").mapped("date")
-        self.assertEqual(dates, [self._day(7), self._day(27), self._day(34)])
+        sent = line.cycle_reminder_ids.filtered(lambda r: r.state == "sent")
+        self.assertEqual(
+            sent.sorted("id").mapped("date"),
+            [self._day(7), self._day(27), self._day(34)],
+        )
 
     def test_days_before_the_due_date_are_not_paused(self):
         move = self._create_invoice_due()

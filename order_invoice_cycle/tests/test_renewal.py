@@ -51,7 +51,9 @@ class TestRenewal(CycleCommon):
         starts = order.schedule_line_ids.mapped("period_start")
         self.assertEqual(len(set(starts)), 15)
         self.assertEqual(starts, sorted(starts))
-        renewed = [text for text in order.message_ids.mapped("body") if "Renewed" in text]
+        renewed = [
+            text for text in order.message_ids.mapped("body") if "Renewed" in text
+        ]
         self.assertEqual(
             [int(text.split("term ")[1].split(",")[0]) for text in renewed], [4, 3, 2]
         )

@@ -19,7 +19,8 @@ FORM = """
     <field name="schedule_line_ids">
         <list editable="bottom">
             <field name="name" /><field name="trigger" /><field name="kind" />
-            <field name="amount_type" /><field name="percent" /><field name="date_due" />
+            <field name="amount_type" /><field name="percent" />
+            <field name="date_due" />
             <field name="currency_id" column_invisible="1" />
             <field name="amount_total" />
         </list>

@@ -88,9 +88,7 @@ def _apportion(rows, company, apportioner, suffix):
 
 def _untaxed(base_line, suffix):
     details = base_line["tax_details"]
-    return (
-        details[f"total_excluded{suffix}"] + details[f"delta_total_excluded{suffix}"]
-    )
+    return details[f"total_excluded{suffix}"] + details[f"delta_total_excluded{suffix}"]
 
 
 def _set_total_included(piece, suffix):

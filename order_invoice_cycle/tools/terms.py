@@ -21,9 +21,7 @@ def canonical_json(terms):
     TypeError: terms hold a float where a text is expected: 1.5
     """
     _check_types(terms)
-    return json.dumps(
-        terms, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
+    return json.dumps(terms, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def terms_hash(terms):

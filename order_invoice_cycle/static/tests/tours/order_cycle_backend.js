@@ -1,5 +1,5 @@
-import {registry} from "@web/core/registry";
-import {stepUtils} from "@web_tour/tour_utils";
+import { registry } from "@web/core/registry";
+import { stepUtils } from "@web_tour/tour_utils";
 
 function openCycleMenu(section, item) {
     return [

@@ -1,0 +1,117 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.tools import format_date
+
+from .cycle_plan import MAX_LINES
+
+
+class SaleOrder(models.Model):
+    """What is wrong with a schedule, in one sentence, before it can be submitted."""
+
+    _inherit = "sale.order"
+
+    schedule_problem = fields.Char(
+        compute="_compute_schedule_problem",
+        help="What is wrong with the schedule, before the order can be submitted.",
+    )
+
+    @api.depends(
+        "schedule_line_ids.amount_type",
+        "schedule_line_ids.percent",
+        "schedule_line_ids.amount_fixed",
+        "schedule_line_ids.date_due",
+        "schedule_line_ids.trigger",
+        "schedule_line_ids.kind",
+        "amount_total",
+        "payment_mode",
+        "service_date_start",
+        "service_date_end",
+        "recurrence_interval",
+        "recurrence_unit",
+        "recurrence_count",
+    )
+    def _compute_schedule_problem(self):
+        for order in self:
+            order.schedule_problem = order.payment_mode and (
+                order._get_schedule_problem()
+            )
+
+    @api.constrains("plan_id", "payment_mode")
+    def _check_plan(self):
+        labels = dict(self._fields["payment_mode"]._description_selection(self.env))
+        for order in self:
+            plan = order.plan_id
+            if plan and plan.payment_mode != order.payment_mode:
+                raise ValidationError(
+                    self.env._(
+                        "The plan “%(plan)s” is for “%(mode)s”, which is not the "
+                        "payment mode of order %(order)s. Choose another plan.",
+                        plan=plan.name,
+                        mode=labels[plan.payment_mode],
+                        order=order.name,
+                    )
+                )
+
+    def _get_schedule_problem(self):
+        """Return what is wrong with the schedule in one sentence, or False."""
+        self.ensure_one()
+        if self.payment_mode == "recurring" and not self._can_recur():
+            return self.env._(
+                "Give the service start, the billing interval and the number of "
+                "periods per term (1 to %(most)s).",
+                most=MAX_LINES,
+            )
+        return (
+            self._get_schedule_dates_problem()
+            or (self.payment_mode != "recurring" and self._get_schedule_sum_problem())
+            or False
+        )
+
+    def _get_schedule_dates_problem(self):
+        lines = self.schedule_line_ids
+        start, end = self.service_date_start, self.service_date_end
+        if start and end and end < start:
+            return self.env._("The service ends before it starts.")
+        if not lines:
+            return self.env._("Add the payments to the schedule, or choose a plan.")
+        if len(lines) > MAX_LINES:
+            return self.env._(
+                "A schedule has at most %(most)s payments.", most=MAX_LINES
+            )
+        dated = lines.filtered(lambda line: line.trigger == "date")
+        undated = dated.filtered(lambda line: not line.date_due)[:1]
+        if undated:
+            return self.env._("Give “%(line)s” a due date.", line=undated.name)
+        early = dated.filtered(
+            lambda line: start and line.date_due < start and line.kind != "deposit"
+        )[:1]
+        if early:
+            return self.env._(
+                "“%(line)s” would be due on %(due)s, before the service starts on "
+                "%(start)s. Give it a later date, or make it a deposit.",
+                line=early.name,
+                due=format_date(self.env, early.date_due),
+                start=format_date(self.env, start),
+            )
+        return False
+
+    def _get_schedule_sum_problem(self):
+        weights = self._get_weights()
+        empty = [line for line, weight in weights.items() if weight <= 0]
+        if empty and self.amount_total:
+            return self.env._(
+                "“%(line)s” has no amount: give it one, or remove it.",
+                line=empty[0].name,
+            )
+        missing = 1 - sum(weights.values())
+        if not missing:
+            return False
+        return self.env._(
+            "The payments add up to %(percent)s %% of the order, %(amount)s "
+            "%(direction)s: change them, or let one payment take the rest.",
+            percent=f"{float(1 - missing) * 100:.6f}".rstrip("0").rstrip("."),
+            amount=self.currency_id.format(abs(float(missing) * self.amount_total)),
+            direction=self.env._("are missing")
+            if missing > 0
+            else self.env._("are too much"),
+        )
