@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from . import console, database, postgres
 from .browser import DESKTOP, PHONE, Browser
@@ -74,9 +75,7 @@ def take(demo: Demo, url: str, shots: list[Shot], folder: Path) -> None:
                 browser.login(url, demo.name, shot.login, shot.login)
                 login = shot.login
             browser.resize(shot.size)
-            path = shot.path.format(**places)
-            address = path if path.startswith("http") else url + path
-            browser.open(address, shot.selector)
+            browser.open(url + shot.path.format(**places), shot.selector)
             if shot.click:
                 browser.click(shot.click)
             browser.screenshot(folder / f"{shot.name}.png", shot.whole_page)
@@ -96,7 +95,7 @@ def find_running_order(demo: Demo) -> int:
 
 
 def find_open_link(demo: Demo) -> str:
-    """Return the link of the customer who has not answered yet."""
+    """Return the path of the link that a customer has not answered yet."""
     email = _query(
         demo,
         """
@@ -114,7 +113,8 @@ def find_open_link(demo: Demo) -> str:
     link = next(filter(None, reversed(links)), None)
     if not link:
         raise EnvironmentProblem("No mail of the demo holds a link that is still open.")
-    return link
+    # The mail names the port of the run that sent it.
+    return urlsplit(link).path
 
 
 def _query(demo: Demo, statement: str) -> object:

@@ -10,7 +10,7 @@ import io
 NAME = "Bursztyn Systemy Sp. z o.o."
 DOMAIN = "bursztyn.example"
 COLOUR = "#b35a00"
-DETAILS = f"<p>{NAME}<br/>ul. Długa 12<br/>80-827 Gdańsk<br/>VAT: PL5842751979</p>"
+DETAILS = f"<p>{NAME}, VAT PL5842751979<br/>ul. Długa 12, 80-827 Gdańsk</p>"
 FOOTER = f"<p>+48 58 555 01 00 · biuro@{DOMAIN} · https://{DOMAIN}</p>"
 
 # login: name, groups. The password is the login: the demo serves this machine only.

@@ -309,8 +309,10 @@ def export_pdfs(office: Office, folder: Path) -> int:
                 ("mimetype", "=", "application/pdf"),
                 ("res_model", "!=", False),
                 ("res_field", "in", (False, "invoice_pdf_report_file")),
-            ]
+            ],
+            order="id",
         )
+        # A letter that was made again has the name of the one before.
         for file in files:
             name = file.name.replace("/", "-")
             (folder / name).write_bytes(file.raw)

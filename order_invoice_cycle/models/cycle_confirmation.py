@@ -111,7 +111,9 @@ class CycleConfirmation(models.Model):
         :return: True when every event fits, otherwise the first one that does not
         """
         self.ensure_one()
-        return self.order_id.confirmation_ids.event_ids.sudo()._verify_chain()
+        self.check_access("read")
+        # The chain is the order's: also what others answered is part of it.
+        return self.sudo().order_id.confirmation_ids.event_ids._verify_chain()
 
     # === TOKEN === #
 

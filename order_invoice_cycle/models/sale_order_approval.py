@@ -263,5 +263,11 @@ class SaleOrder(models.Model):
             else:
                 order._send_confirmation()
 
+    def _message_track_post_template(self, changes):
+        """Take back what approvers were asked when the terms they saw are gone."""
+        if changes and "cycle_stage" in changes and not self._get_pending_approval():
+            self._close_approval_activities()
+        return super()._message_track_post_template(changes)
+
     def _close_approval_activities(self):
         self.sudo().activity_unlink(["order_invoice_cycle.mail_activity_type_approval"])

@@ -159,7 +159,8 @@ class SaleOrder(models.Model):
         """
         self.ensure_one()
         self.env.cr.execute(
-            SQL("SELECT 1 FROM sale_order WHERE id = %s FOR UPDATE", self.id)
+            SQL("SELECT 1 FROM sale_order WHERE id = %s FOR UPDATE", self.id),
+            log_exceptions=False,
         )
         self.env.invalidate_all()
 

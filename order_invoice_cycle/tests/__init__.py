@@ -7,7 +7,9 @@ from . import test_approval
 from . import test_doors
 from . import test_backend_tour
 from . import test_confirmation
+from . import test_confirmation_evidence
 from . import test_message
+from . import test_message_claim
 from . import test_js
 from . import test_confirmation_page
 from . import test_confirmation_answer
@@ -23,6 +25,8 @@ from . import test_publish
 from . import test_payment
 from . import test_driver
 from . import test_reminder
+from . import test_reminder_hold
+from . import test_reminder_message
 from . import test_confirmation_browser
 from . import test_dispute
 from . import test_mail_templates

@@ -138,6 +138,7 @@ class TestPageLink(ConfirmationPageCase):
             self.assertNeutral(response)
         self.assertEqual(self._get_traces(), traces)
 
+    @mute_logger("odoo.http")
     def test_every_answer_has_the_headers(self):
         self.assertSecured(self._get("/order/confirm/x"))
         self.assertSecured(self._get("/order/review/x/y/z"))

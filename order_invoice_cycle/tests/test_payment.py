@@ -182,7 +182,7 @@ class TestOnlinePayment(AccountPaymentCommon, CycleCommon):
                 self.assertEqual(order.cycle_stage, "awaiting_customer")
                 self.assertFalse(order.invoice_ids)
 
-    def test_confirmed_order_is_not_invoiced_by_a_payment(self):
+    def test_payment_of_a_confirmed_order_settles_its_next_invoice(self):
         self.env["ir.config_parameter"].sudo().set_param("sale.automatic_invoice", "1")
         order = self._running_order(plan="deposit_30")
         self._pay_online(
@@ -191,9 +191,11 @@ class TestOnlinePayment(AccountPaymentCommon, CycleCommon):
             partner_id=order.partner_id.id,
             sale_order_ids=[Command.set(order.ids)],
         )
-        self.assertFalse(order.invoice_ids)
-        move = self._draft(order)
-        self.assertEqual(move.amount_total, 369.0)
+        self.assertFalse(order.invoice_ids, "its schedule invoices it")
+        self.assertTrue(order.is_deposit_due)
+        self._publish(self._draft(order))
+        self.assertEqual(order.schedule_line_ids[0].state, "paid")
+        self.assertFalse(order.is_deposit_due)
 
     def test_order_without_a_mode_is_confirmed_by_a_payment_as_in_core(self):
         order = self._create_order(payment_mode=False)

@@ -140,6 +140,26 @@ class TestScheduleAmounts(CycleCommon):
             difference = expected[tax] - booked[tax]
             self.assertTrue(order.currency_id.is_zero(difference), tax.name)
 
+    def assertTaxBases(self, order, moves):
+        """Each tax item names as its base what its invoice charges for the lines.
+
+        Where core does so for the order: not for a tax on top of another, nor when
+        it rounded the order's untaxed amount another way than the base.
+        """
+        difference = Counter()
+        for base_line in order._get_rounded_base_lines():
+            details = base_line["tax_details"]
+            charged = details["total_excluded"] + details["delta_total_excluded"]
+            for tax in details["taxes_data"]:
+                difference[tax["tax"]] += abs(tax["base_amount"] - charged)
+        for item in moves.line_ids.filtered("tax_line_id"):
+            tax = item.tax_line_id
+            if self.company.currency_id.is_zero(difference[tax]):
+                lines = item.move_id.invoice_line_ids
+                lines = lines.filtered(lambda line, tax=tax: tax in line.tax_ids)
+                charged = sum(lines.mapped("balance"))
+                self.assertAlmostEqual(item.tax_base_amount, charged, 2, tax.name)
+
     def assertCompanyCurrency(self, order, moves):
         """The ledger has what the order is in the company's currency.
 
@@ -188,6 +208,7 @@ class TestScheduleAmounts(CycleCommon):
                 self.assertEqual(set(moves.mapped("state")), {"posted"})
                 self.assertAddsUp(order, moves)
                 self.assertTaxesAddUp(order, moves)
+                self.assertTaxBases(order, moves)
                 self.assertCompanyCurrency(order, moves)
                 for move in moves:
                     line = move.schedule_line_id

@@ -100,6 +100,8 @@ PUBLIC_METHODS = {
     "sale.order.complete": {"action_complete"},
     "sale.order.terminate": {"action_terminate"},
 }
+# They only name a window, which checks the rights itself.
+OPENERS = ("action_open_", "action_view_")
 # Arguments of those that need some.
 ARGUMENTS = {
     "action_reject": ("No.",),
@@ -190,7 +192,7 @@ class TestSecurity(CycleCommon):
         for records, values in evidence:
             own = records.with_user(self.user_manager)
             with self.subTest(records._name):
-                with self.assertRaises((AccessError, UserError)):
+                with self.assertRaises(UserError):
                     own.write(values)
                 with self.assertRaises(AccessError):
                     own.unlink()
@@ -228,14 +230,18 @@ class TestSecurity(CycleCommon):
                 "mail_template_id": template.id,
             }
         )
-        reminder = self.env["cycle.reminder"].sudo().create(
-            {
-                "move_line_id": line.id,
-                "level_id": level.id,
-                "level_name": level.name,
-                "partner_id": self.customer.id,
-                "date": "2027-02-01",
-            }
+        reminder = (
+            self.env["cycle.reminder"]
+            .sudo()
+            .create(
+                {
+                    "move_line_id": line.id,
+                    "level_id": level.id,
+                    "level_name": level.name,
+                    "partner_id": self.customer.id,
+                    "date": "2027-02-01",
+                }
+            )
         )
         plan = self.env.ref(f"{ADDON}.cycle_plan_advance").copy(
             {"company_id": self.company.id}
@@ -297,7 +303,9 @@ class TestSecurity(CycleCommon):
             record = records.get(name, self.env[name])
             if not record and name != "cycle.dashboard":
                 continue
-            for method in methods:
+            for method in sorted(methods):
+                if method.startswith(OPENERS):
+                    continue
                 for role in ("portal", "public", "employee"):
                     own = record.with_user(self.users[role])
                     with self.subTest(model=name, method=method, role=role):
