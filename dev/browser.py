@@ -91,7 +91,7 @@ class Browser:
 
     def login(self, address: str, database: str, login: str, password: str) -> None:
         """Log in to Odoo, and drop an earlier login."""
-        self._call("Network.clearBrowserCookies")
+        self.log_out()
         cookies = http.cookiejar.CookieJar()
         opener = urllib.request.build_opener(
             urllib.request.HTTPCookieProcessor(cookies)
@@ -112,6 +112,10 @@ class Browser:
                 name=cookie.name,
                 value=cookie.value or "",
             )
+
+    def log_out(self) -> None:
+        """Be nobody in particular again."""
+        self._call("Network.clearBrowserCookies")
 
     def open(self, url: str, selector: str, settle: float = 1.0) -> None:
         """Open a page and wait until the CSS selector matches something."""

@@ -69,10 +69,14 @@ def take(demo: Demo, url: str, shots: list[Shot], folder: Path) -> None:
     """Open each page as its user and write its picture."""
     places = {"running": find_running_order(demo), "link": find_open_link(demo)}
     with Browser() as browser:
-        login = None
+        login = ""
         for shot in shots:
-            if shot.login and shot.login != login:
-                browser.login(url, demo.name, shot.login, shot.login)
+            if shot.login != login:
+                if shot.login:
+                    browser.login(url, demo.name, shot.login, shot.login)
+                else:
+                    # A colleague would see the page as a preview, without its forms.
+                    browser.log_out()
                 login = shot.login
             browser.resize(shot.size)
             browser.open(url + shot.path.format(**places), shot.selector)

@@ -351,11 +351,10 @@ class TestApproval(CycleCommon):
     def test_approvers_are_not_asked_any_more_when_the_terms_change(self):
         order = self._submit(self._create_order())
         self.assertTrue(self._asked(order))
-        self.env.cr.precommit.run()
+        self.env.cr.flush()
         tracked = order.with_context(tracking_disable=False, mail_notrack=False)
         tracked.order_line.price_unit = 900
-        tracked.env.flush_all()
-        self.env.cr.precommit.run()
+        tracked.env.cr.flush()
         self.assertFalse(self._asked(order))
 
     def test_copy_starts_without_approval(self):

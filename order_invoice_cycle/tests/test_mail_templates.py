@@ -8,7 +8,7 @@ from odoo.tools import format_date
 
 from ..models.sale_order_document import DATE_FORMAT
 from .common import CycleCommon
-from .test_reminder import ReminderCommon
+from .reminder_common import ReminderCommon
 
 SCRIPT = "<script>alert('x')</script> & Söhne"
 
