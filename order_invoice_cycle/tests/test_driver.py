@@ -178,6 +178,25 @@ class TestDriver(CycleCommon):
         _result, batches = self._run()
         self.assertCountEqual(batches, [["a", "b"], ["c"]])
 
+    def test_job_is_triggered_again_when_its_time_is_up(self):
+        documents = self._create_documents(*"abcdefgh")
+        cron = self.env.ref("order_invoice_cycle.ir_cron_draft_invoices")
+        self.env["ir.cron.trigger"].search([]).unlink()
+        processed = []
+
+        def commit_progress(_cron, number=0, **_remaining):
+            processed.append(number)
+            return 0 if sum(processed) else 10
+
+        with patch.object(
+            self.registry["ir.cron"], "_commit_progress", commit_progress
+        ):
+            result, _batches = self._run()
+        self.assertEqual(result, (4, 0))
+        self.assertEqual(sum(documents.mapped("is_done")), 4)
+        triggers = self.env["ir.cron.trigger"].search([])
+        self.assertEqual(triggers.cron_id, cron)
+
     # === FAILURES === #
 
     def test_failing_batch_is_halved_until_the_bad_record_is_alone(self):
