@@ -163,7 +163,7 @@ def main() -> None:
         action="store_true",
         help="play on a database of its own, check what it comes to, do not serve",
     )
-    parser.add_argument("--port", type=int, help=f"{DEFAULT_PORT} unless given")
+    parser.add_argument("--port", type=port, help=f"{DEFAULT_PORT} unless given")
     parser.add_argument(
         "--fresh", action="store_true", help="make the database anew before serving"
     )
@@ -180,6 +180,13 @@ def main() -> None:
     except KeyboardInterrupt:
         print("\nstopped", flush=True)
         sys.exit(0 if not arguments.check else 130)
+
+
+def port(text: str) -> int:
+    """Return the port that was typed; anything else is refused."""
+    if text.isdecimal() and 0 < int(text) < 65536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is no port: give one from 1 to 65535")
 
 
 def show(arguments: argparse.Namespace) -> None:
