@@ -30,6 +30,11 @@ class CycleApproval(models.Model):
     sequence = fields.Integer(required=True)
     version = fields.Integer(required=True)
     terms_hash = fields.Char(string="Terms", required=True)
+    terms_json = fields.Text(
+        string="Terms in full",
+        readonly=True,
+        help="What was to be decided about; its SHA-256 is the fingerprint.",
+    )
     state = fields.Selection(
         [
             ("waiting", "Not asked yet"),

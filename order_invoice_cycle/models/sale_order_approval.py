@@ -214,6 +214,7 @@ class SaleOrder(models.Model):
             "sequence": position,
             "version": self.terms_version,
             "terms_hash": self.terms_hash,
+            "terms_json": self._get_terms_json(),
             "requester_id": self.env.uid,
             "date_requested": fields.Datetime.now(),
             "approver_ids": [Command.set(approvers.ids)],

@@ -1,7 +1,10 @@
+import json
+
 from odoo import SUPERUSER_ID
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 
+from ..tools.terms import sha256
 from .common import CycleCommon
 
 APPROVAL_ACTIVITY = "order_invoice_cycle.mail_activity_type_approval"
@@ -320,6 +323,15 @@ class TestApproval(CycleCommon):
         order.action_cancel()
         with self.assertRaisesRegex(UserError, "kept as evidence"):
             order.unlink()
+
+    def test_decision_keeps_the_terms_it_is_about(self):
+        order = self._approve(self._create_order(plan="instalments_3"))
+        approval = order.approval_ids
+        order.order_line.price_unit = 900
+        self.assertEqual(sha256(approval.terms_json), approval.terms_hash)
+        terms = json.loads(approval.terms_json)
+        self.assertEqual(terms["lines"][0]["price_unit"], "1000.000000")
+        self.assertEqual(len(terms["schedule"]), 3)
 
     # === NEW VERSIONS === #
 
