@@ -111,7 +111,7 @@ class OrderConfirmation(http.Controller):
         visit = self._get_visit(confirmation_id)
         if not visit or not visit.confirmation._shows_terms():
             return neutral_page()
-        attachment = visit.confirmation.order_id._get_cycle_pdf()
+        attachment = visit.confirmation.pdf_id
         if attachment and visit.can_answer and _is_first_download(visit):
             visit.confirmation._log_downloaded(**_get_evidence())
         return _stream(attachment)

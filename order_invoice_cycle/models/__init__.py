@@ -11,6 +11,7 @@ from . import cycle_approval_rule
 from . import cycle_approval
 from . import cycle_confirmation_event
 from . import cycle_confirmation
+from . import cycle_confirmation_snapshot
 from . import cycle_confirmation_form
 from . import cycle_confirmation_page
 from . import cycle_confirmation_certificate
@@ -44,4 +45,5 @@ from . import cycle_dashboard_debtor
 from . import cycle_dashboard_work
 from . import cycle_dashboard_forecast
 from . import cycle_dashboard_bus
+from . import ir_attachment
 from . import ir_http

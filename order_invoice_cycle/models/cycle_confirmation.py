@@ -205,7 +205,13 @@ class CycleConfirmation(models.Model):
         return "done"
 
     def _set_confirmed(self, name, **evidence):
-        self._update_state("confirmed", **self._prepare_decision(name, evidence))
+        # The note of an answer on the page is the wording beside its tick.
+        statement = self.channel == "online" and evidence.get("note")
+        self._update_state(
+            "confirmed",
+            statement=statement,
+            **self._prepare_decision(name, evidence),
+        )
         self._log_event("confirmed", name=name, **evidence)
 
     def _comment(self, shown_hash, name, text, **evidence):
@@ -239,6 +245,8 @@ class CycleConfirmation(models.Model):
             "date_decided": fields.Datetime.now(),
             "decided_name": name,
             "decided_email": self.email,
+            # The page was shown in the language of this environment.
+            "lang": self.env.context.get("lang") or self.lang,
             "decided_ip": evidence.get("ip"),
             "decided_user_agent": evidence.get("user_agent"),
         }
@@ -274,7 +282,7 @@ class CycleConfirmation(models.Model):
         return self.email
 
     def _cycle_message_documents(self, message):
-        self.order_id._archive_cycle_pdf()
+        self._archive_pdf()
 
     def _cycle_message_obstacle(self, message):
         if message.purpose == "receipt":
@@ -293,7 +301,7 @@ class CycleConfirmation(models.Model):
 
     def _cycle_message_attachments(self, message):
         if message.purpose == "receipt":
-            return self.order_id._get_cycle_pdf()
+            return self.pdf_id
         return super()._cycle_message_attachments(message)
 
     def _cycle_message_sent(self, message):

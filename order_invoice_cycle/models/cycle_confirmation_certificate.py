@@ -1,5 +1,3 @@
-import base64
-
 from odoo import fields, models
 
 
@@ -8,7 +6,9 @@ class CycleConfirmation(models.Model):
 
     _inherit = "cycle.confirmation"
 
-    certificate_id = fields.Many2one("ir.attachment", readonly=True, copy=False)
+    certificate_id = fields.Many2one(
+        "ir.attachment", readonly=True, copy=False, ondelete="restrict"
+    )
 
     def _archive_certificate(self):
         """Keep the certificate of each confirmation; render it only once."""
@@ -23,18 +23,10 @@ class CycleConfirmation(models.Model):
                     confirmation.ids,
                 )
             )
-            confirmation.sudo().certificate_id = (
-                self.env["ir.attachment"]
-                .sudo()
-                .create(
-                    {
-                        "name": confirmation._get_report_base_filename() + ".pdf",
-                        "datas": base64.b64encode(content),
-                        "mimetype": "application/pdf",
-                        "res_model": self._name,
-                        "res_id": confirmation.id,
-                    }
-                )
+            confirmation.sudo().certificate_id = confirmation._archive_file(
+                confirmation._get_report_base_filename() + ".pdf",
+                content,
+                "application/pdf",
             )
 
     def _get_report_base_filename(self):
@@ -49,11 +41,9 @@ class CycleConfirmation(models.Model):
     def _get_agreed_statement(self):
         """Return the words the customer agreed to, as the evidence has them."""
         self.ensure_one()
-        return (
-            self.sudo()
-            .event_ids.filtered(lambda event: event.event == "confirmed")[:1]
-            .note
-        )
+        self_sudo = self.sudo()
+        confirmed = self_sudo.event_ids.filtered(lambda e: e.event == "confirmed")
+        return self.statement or confirmed[:1].note
 
     def _get_evidence_hash(self):
         """Return the hash of the order's last event: it stands for all before it."""

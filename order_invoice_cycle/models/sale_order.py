@@ -28,7 +28,6 @@ TERMS_FIELDS = [
 PROTECTED_FIELDS = {
     "cycle_pdf_id",
     "cycle_pdf_sha256",
-    "cycle_pdf_terms_hash",
     "cycle_stage",
     "terms_hash",
     "terms_version",

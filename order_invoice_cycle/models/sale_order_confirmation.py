@@ -29,9 +29,13 @@ class SaleOrder(models.Model):
     confirmed_by = fields.Char(
         compute="_compute_confirmed_by", help="Who confirmed, when, and how."
     )
-    cycle_pdf_id = fields.Many2one("ir.attachment", readonly=True, copy=False)
-    cycle_pdf_terms_hash = fields.Char(readonly=True, copy=False)
-    cycle_pdf_sha256 = fields.Char(string="PDF SHA-256", readonly=True, copy=False)
+    cycle_pdf_id = fields.Many2one(
+        "ir.attachment",
+        string="PDF sent",
+        compute="_compute_cycle_pdf",
+        help="The PDF of the present terms, as it went to the customer.",
+    )
+    cycle_pdf_sha256 = fields.Char(string="PDF SHA-256", compute="_compute_cycle_pdf")
 
     @api.depends("confirmation_ids.state", "terms_hash", "terms_version")
     def _compute_confirmed_by(self):
@@ -87,17 +91,8 @@ class SaleOrder(models.Model):
             )
         )
         # Attached to the confirmation, which nobody may write: so nobody deletes it.
-        proof = confirmation.attachment_ids = (
-            self.env["ir.attachment"]
-            .sudo()
-            .create(
-                {
-                    "name": values["attachment_name"],
-                    "raw": values["attachment"],
-                    "res_model": confirmation._name,
-                    "res_id": confirmation.id,
-                }
-            )
+        proof = confirmation.attachment_ids = confirmation._archive_file(
+            values["attachment_name"], values["attachment"]
         )
         confirmation._set_confirmed(
             values["name"],
@@ -211,6 +206,8 @@ class SaleOrder(models.Model):
             "email": email_normalize(partner.email or ""),
             "version": self.terms_version,
             "terms_hash": self.terms_hash,
+            "terms_json": self._get_terms_json(),
+            "lang": self.env["res.company"]._cycle_lang(partner),
         }
 
     def _confirm_cycle(self):
@@ -316,49 +313,51 @@ class SaleOrder(models.Model):
 
     # === PDF === #
 
-    def _archive_cycle_pdf(self):
-        """Keep the PDF of the present terms; render it only when they changed."""
+    @api.depends("confirmation_ids.pdf_id", "terms_hash", "terms_version")
+    def _compute_cycle_pdf(self):
         for order in self:
-            if order.cycle_pdf_terms_hash == order.terms_hash:
-                continue
-            content, _kind = (
-                self.env["ir.actions.report"]
-                .sudo()
-                ._render_qweb_pdf(
-                    "order_invoice_cycle.action_report_cycle_order", order.ids
-                )
-            )
-            attachment = (
-                self.env["ir.attachment"]
-                .sudo()
-                .create(
-                    {
-                        "name": self.env._(
-                            "%(order)s version %(version)s.pdf",
-                            order=order.name,
-                            version=order.terms_version,
-                        ),
-                        "datas": base64.b64encode(content),
-                        "mimetype": "application/pdf",
-                        "res_model": "sale.order",
-                        "res_id": order.id,
-                    }
-                )
-            )
-            order.sudo().write(
-                {
-                    "cycle_pdf_id": attachment.id,
-                    "cycle_pdf_terms_hash": order.terms_hash,
-                    "cycle_pdf_sha256": _sha256(content),
-                }
-            )
+            with_pdf = order._get_current_confirmations().filtered("pdf_id")[:1]
+            order.cycle_pdf_id = with_pdf.pdf_id
+            order.cycle_pdf_sha256 = with_pdf.pdf_sha256
 
     def _get_cycle_pdf(self):
         """Return the archived PDF of the present terms, empty when there is none."""
         self.ensure_one()
-        if self.cycle_pdf_terms_hash == self.terms_hash:
-            return self.cycle_pdf_id
-        return self.env["ir.attachment"]
+        return self.cycle_pdf_id
+
+    # === SUPERSEDING === #
+
+    def _compute_terms_hash(self):
+        super()._compute_terms_hash()
+        self._note_changed_terms()
+
+    def _note_changed_terms(self):
+        """Look before the commit whether links offer terms that are gone.
+
+        Nothing is written while terms are computed, and terms that change and change
+        back within one transaction never took effect.
+        """
+        orders = self._origin.filtered("payment_mode")
+        if not orders:
+            return
+        precommit = self.env.cr.precommit
+        if "cycle_changed_terms" not in precommit.data:
+            precommit.data["cycle_changed_terms"] = set()
+            precommit.add(self.env(su=True)["sale.order"]._supersede_changed_terms)
+        precommit.data["cycle_changed_terms"].update(orders.ids)
+
+    @api.model
+    def _supersede_changed_terms(self):
+        """Close the links to terms that this transaction has changed."""
+        ids = self.env.cr.precommit.data.pop("cycle_changed_terms", ())
+        links = self.env["cycle.confirmation"].search(
+            [("order_id", "in", list(ids)), ("state", "in", LIVE)]
+        )
+        outdated = links.filtered(lambda link: not link._is_current())
+        for order in outdated.order_id.sorted("id"):
+            order._lock_for_answer()
+            (outdated & order.confirmation_ids)._set_superseded()
+        self.env.flush_all()
 
 
 def _is_given(value, check):

@@ -16,6 +16,12 @@ class SaleOrder(models.Model):
 
     _inherit = "sale.order"
 
+    def _get_document_lang(self):
+        """Return the language of the PDF: the reader's, else the customer's."""
+        self.ensure_one()
+        lang = self.env.context.get("cycle_document_lang")
+        return lang or self.env["res.company"]._cycle_lang(self.partner_id)
+
     def _format_document_date(self, date):
         """Return a date that reads the same everywhere: ``5 Jan 2027``."""
         return format_date(self.env, date, date_format=DATE_FORMAT)

@@ -8,6 +8,7 @@ from . import test_doors
 from . import test_backend_tour
 from . import test_confirmation
 from . import test_confirmation_evidence
+from . import test_confirmation_snapshot
 from . import test_message
 from . import test_message_claim
 from . import test_js

@@ -6,10 +6,41 @@ from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.tools import SQL, mute_logger
 
+from odoo.addons.base.models.ir_model import MODULE_UNINSTALL_FLAG
+
 from .link_common import LinkCommon
 
 
-class TestConfirmationOnBehalf(LinkCommon):
+class EvidenceCommon(LinkCommon):
+    """Checks of files that are evidence."""
+
+    def assertKept(self, attachment):
+        """Nobody changes or deletes the file, whatever they may do elsewhere."""
+        content = attachment.raw
+        for user in (self.user_sales, self.user_manager, self.env.user):
+            own = attachment.with_user(user)
+            for values in (
+                {"raw": b"forged"},
+                {"datas": base64.b64encode(b"forged")},
+                {"name": "forged.pdf"},
+                {"res_model": "sale.order"},
+                {"res_id": False},
+            ):
+                with self.assertRaisesRegex(UserError, "is evidence"):
+                    own.write(values)
+            with self.assertRaisesRegex(UserError, "is evidence"):
+                own.unlink()
+            with self.assertRaisesRegex(UserError, "is evidence"):
+                own.with_context(**{MODULE_UNINSTALL_FLAG: True}).unlink()
+        with self.assertRaisesRegex(UserError, "is evidence"):
+            attachment.sudo().unlink()
+        # Moving the files to another store writes what they are already.
+        attachment.sudo().write({"raw": content, "mimetype": attachment.mimetype})
+        self.env.invalidate_all()
+        self.assertEqual(attachment.raw, content)
+
+
+class TestConfirmationOnBehalf(EvidenceCommon):
     """A confirmation that came another way needs a manager and proof."""
 
     VALUES = {
@@ -84,10 +115,7 @@ class TestConfirmationOnBehalf(LinkCommon):
         self.assertEqual(proof.raw, b"Call at 10:00")
         for user in (self.user_sales, self.user_manager):
             self.assertEqual(proof.with_user(user).raw, b"Call at 10:00")
-            with self.assertRaises(AccessError):
-                proof.with_user(user).unlink()
-            with self.assertRaises(AccessError):
-                proof.with_user(user).write({"raw": b"forged"})
+        self.assertKept(proof)
 
 
 class TestConfirmationEvidence(LinkCommon):

@@ -1,0 +1,86 @@
+import hashlib
+import json
+
+from odoo.fields import Command
+
+from ..tools.terms import sha256
+from .test_confirmation_evidence import EvidenceCommon
+
+
+class TestConfirmationSnapshot(EvidenceCommon):
+    """What was offered stays readable and provable after the order has moved on."""
+
+    def test_terms_are_kept_when_the_order_changes_afterwards(self):
+        order = self._offer()
+        link = order.confirmation_ids
+        order.order_line.price_unit = 900
+        self.env.flush_all()
+        self.assertEqual(sha256(link.terms_json), link.terms_hash)
+        self.assertEqual(json.loads(link.terms_json)["amount_untaxed"], "1000.00")
+
+    def test_wording_and_language_are_kept_when_the_customer_confirms(self):
+        self.env["res.lang"]._activate_lang("pl_PL")
+        order = self._offer()
+        link = order.confirmation_ids.sudo()
+        self.assertEqual(link.lang, "en_US")
+        link.with_context(lang="pl_PL")._confirm(
+            order.terms_hash, "Jan", note="I order this"
+        )
+        self.assertEqual(link.statement, "I order this")
+        self.assertEqual(link.lang, "pl_PL")
+
+    def test_pdf_is_made_and_hashed_when_the_mail_goes_out(self):
+        order = self._approve(self._create_order())
+        link = order.confirmation_ids
+        self.assertFalse(link.pdf_id)
+        self._send_messages()
+        self.assertEqual(link.pdf_sha256, hashlib.sha256(link.pdf_id.raw).hexdigest())
+        self.assertEqual(
+            (link.pdf_id.res_model, link.pdf_id.res_id), (link._name, link.id)
+        )
+        self.assertEqual(order.cycle_pdf_id, link.pdf_id)
+        self.assertKept(link.pdf_id)
+
+    def test_pdf_is_shared_by_the_recipients_of_one_language(self):
+        self.env["res.lang"]._activate_lang("pl_PL")
+        polish = self._create_customer("Anna Nowak", lang="pl_PL")
+        contacts = self.customer | self.other_customer | polish
+        order = self._offer(confirmation_partner_ids=[Command.set(contacts.ids)])
+        links = order.confirmation_ids.grouped("lang")
+        self.assertEqual(len(links["en_US"]), 2)
+        self.assertEqual(len(links["en_US"].pdf_id), 1)
+        self.assertEqual(len(links["pl_PL"].pdf_id), 1)
+        self.assertEqual(len(order.confirmation_ids.pdf_id), 2)
+
+    def test_certificate_cannot_be_replaced(self):
+        order = self._confirm(self._approve(self._create_order()))
+        self._send_messages()
+        self.assertKept(order.confirmation_ids.certificate_id)
+
+    def test_other_files_stay_free(self):
+        note = self.env["ir.attachment"].create({"name": "n", "raw": b"1"})
+        note.write({"raw": b"2", "name": "m"})
+        self.assertTrue(note.unlink())
+
+
+class TestSuperseding(EvidenceCommon):
+    """A link ends, with an event, when the terms it offers do."""
+
+    def test_link_is_superseded_when_the_change_of_terms_takes_effect(self):
+        order = self._offer()
+        order.with_user(self.user_sales).order_line.price_unit = 900
+        self.assertEqual(self._events(order), ["sent"])
+        self.env.cr.flush()
+        self.assertEqual(order.confirmation_ids.state, "superseded")
+        self.assertEqual(self._events(order), ["sent", "superseded"])
+        self.assertIs(order.confirmation_ids.action_verify(), True)
+
+    def test_link_lives_on_when_the_terms_are_what_they_were(self):
+        order = self._offer()
+        order.order_line.price_unit = 900
+        self.env.flush_all()
+        order.order_line.price_unit = 1000
+        order.client_order_ref = "PO 7"
+        self.env.cr.flush()
+        self.assertEqual(order.confirmation_ids.state, "sent")
+        self.assertEqual(self._events(order), ["sent"])
