@@ -36,6 +36,7 @@ from . import sale_order_line
 from . import sale_order_import
 from . import account_move
 from . import account_move_publish
+from . import account_move_reminder
 from . import account_move_form
 from . import account_move_line
 from . import payment_transaction

@@ -80,11 +80,10 @@ class AccountMoveLine(models.Model):
         The account ids are looked up first: only then does PostgreSQL use core's
         index on unreconciled lines.
         """
-        accounts = self.env["account.account"].search(
-            [
-                ("account_type", "=", "asset_receivable"),
-                ("company_ids", "in", company.ids),
-            ]
+        account_model = self.env["account.account"]
+        accounts = account_model.search(
+            Domain("account_type", "=", "asset_receivable")
+            & Domain(account_model._check_company_domain(company))
         )
         domain = (
             Domain("account_id", "in", accounts.ids)
@@ -107,6 +106,15 @@ class AccountMoveLine(models.Model):
             & Domain("cycle_reminder_ids", "any", [("state", "=", "held")])
             & (Domain("reconciled", "=", True) | Domain("parent_state", "!=", "posted"))
         )
+
+    def unlink(self):
+        """Close what is under way; what was sent stays, on the invoice.
+
+        Core replaces the receivable lines of an invoice that is set back to draft
+        and gets another due date.
+        """
+        self.sudo().cycle_reminder_ids._close_under_way()
+        return super().unlink()
 
     def _can_be_reminded(self):
         """Tell whether reminders are about this line at all."""

@@ -235,7 +235,6 @@ class CycleDashboard(models.AbstractModel):
                 "tiles": [
                     "to_approve",
                     "awaiting_customer",
-                    "changes_requested",
                     "to_publish",
                     "scheduled",
                 ],
@@ -243,7 +242,13 @@ class CycleDashboard(models.AbstractModel):
             {
                 "key": "attention",
                 "label": self.env._("Needs a person"),
-                "tiles": ["held", "errors", "messages_failed", "messages_uncertain"],
+                "tiles": [
+                    "changes_requested",
+                    "held",
+                    "errors",
+                    "messages_failed",
+                    "messages_uncertain",
+                ],
             },
         ]
         for section in sections:

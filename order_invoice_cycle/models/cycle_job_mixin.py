@@ -221,11 +221,15 @@ class CycleJobMixin(models.AbstractModel):
         managers = self.env.ref("order_invoice_cycle.group_cycle_manager").sudo()
         return owner | document.create_uid | managers.all_user_ids
 
-    def _job_notify_owner(self, reason):
-        """Schedule one activity about the failure; a second one only updates it."""
+    def _job_notify_owner(self, reason, activity_type=FAILURE_ACTIVITY):
+        """Schedule one activity for the owner; a second one only updates it.
+
+        :param str reason: plain text, what happened and what to do
+        :param str activity_type: xml id; by default that of a failure
+        """
         document = self._job_document()
         note = plaintext2html(reason)
-        existing = document.activity_search([FAILURE_ACTIVITY])
+        existing = document.activity_search([activity_type])
         if existing:
             existing.write({"note": note})
             return
@@ -240,7 +244,7 @@ class CycleJobMixin(models.AbstractModel):
             and visible.with_user(user).has_access("read")
         )
         document.activity_schedule(
-            FAILURE_ACTIVITY, note=note, user_id=next(reachable, self.env.user).id
+            activity_type, note=note, user_id=next(reachable, self.env.user).id
         )
 
     def _job_succeeded(self):

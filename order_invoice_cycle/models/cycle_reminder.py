@@ -15,16 +15,21 @@ class CycleReminder(models.Model):
     move_line_id = fields.Many2one(
         "account.move.line",
         string="Receivable",
-        required=True,
         index=True,
-        ondelete="cascade",
+        ondelete="set null",
+        help="Empty when the invoice got another due date after this reminder.",
     )
     move_id = fields.Many2one(
-        related="move_line_id.move_id", string="Invoice", store=True, index=True
+        "account.move",
+        string="Invoice",
+        required=True,
+        index=True,
+        readonly=True,
+        ondelete="cascade",
     )
-    company_id = fields.Many2one(related="move_line_id.company_id", store=True)
-    currency_id = fields.Many2one(related="move_line_id.currency_id", store=True)
-    date_due = fields.Date(related="move_line_id.date_maturity", store=True)
+    company_id = fields.Many2one(related="move_id.company_id", store=True)
+    currency_id = fields.Many2one(related="move_id.currency_id", store=True)
+    date_due = fields.Date(string="Due date", readonly=True)
     user_id = fields.Many2one(related="move_id.invoice_user_id")
     level_id = fields.Many2one("cycle.reminder.level", ondelete="restrict")
     level_name = fields.Char(string="Level name", required=True)
@@ -105,9 +110,15 @@ class CycleReminder(models.Model):
 
     def _close_held(self):
         """Close what was held and is not owed any more."""
-        self.filtered(lambda reminder: reminder.state == "held")._update_state(
-            "cancelled"
-        )
+        held = self.filtered(lambda reminder: reminder.state == "held")
+        held._update_state("cancelled")
+        held.move_id._close_credit_activity()
+
+    def _close_under_way(self):
+        """Close what was not sent yet: its receivable is about to be replaced."""
+        self.filtered(
+            lambda reminder: reminder.state in ("held", "queued", "failed")
+        )._update_state("cancelled")
 
     # === QUEUEING === #
 
@@ -135,15 +146,30 @@ class CycleReminder(models.Model):
                 for line in due - begun.move_line_id
             ]
         )
+        self._tell_about_credits(reminders, judgements)
         ready = reminders.filtered(lambda reminder: not reminder.hold_reason)
         ready._update_state("queued")
         for partner, claims in ready.grouped("partner_id").items():
             claims._queue_message(partner)
 
     @api.model
+    def _tell_about_credits(self, reminders, judgements):
+        """Ask a person to allocate what keeps reminders from going out."""
+        settleable = reminders.filtered(
+            lambda reminder: judgements[reminder.move_line_id].has_credit
+        )
+        (reminders - settleable).move_id._close_credit_activity()
+        for claims in settleable.grouped("partner_id").values():
+            # One task per customer: whoever allocates the credit sees all of them.
+            first = claims.sorted(lambda claim: (claim.date_due, claim.id))[0]
+            first.move_id._ask_to_allocate(first.hold_reason)
+
+    @api.model
     def _prepare_reminder(self, line, judgement, today):
         return {
             "move_line_id": line.id,
+            "move_id": line.move_id.id,
+            "date_due": line.date_maturity,
             "level_id": judgement.level.id,
             "level_name": judgement.level.name,
             "partner_id": line.move_id.partner_id.id,
@@ -213,7 +239,10 @@ class CycleReminder(models.Model):
     def _judge_again(self, judgement):
         """Take over what changed since the reminder was queued."""
         self.ensure_one()
-        if not judgement.amount and not judgement.hold_reason:
+        is_settled = not judgement.amount and not judgement.hold_reason
+        # A later due date may have been agreed meanwhile.
+        is_early = judgement.days_overdue < self.level_id.days_overdue
+        if is_settled or is_early:
             self._update_state("cancelled")
         elif judgement.hold_reason:
             self._update_state("held", hold_reason=judgement.hold_reason)

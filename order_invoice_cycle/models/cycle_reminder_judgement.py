@@ -14,6 +14,10 @@ class Facts(NamedTuple):
     pending: set
     under_way: dict
 
+    def get_credit(self, line):
+        """Return what the line's customer has not allocated yet in its currency."""
+        return self.credits.get((line.partner_id.id, line.currency_id.id), 0.0)
+
 
 class Judgement(NamedTuple):
     """What the reminders do with one receivable line on one day."""
@@ -23,6 +27,7 @@ class Judgement(NamedTuple):
     days_overdue: int = 0
     date_next: object = False
     hold_reason: str = ""
+    has_credit: bool = False
     note: str = ""
 
 
@@ -71,6 +76,7 @@ class CycleReminder(models.Model):
             days_overdue=days,
             date_next=not hold and date_next,
             hold_reason=hold,
+            has_credit=bool(hold) and self._could_be_settled(line, claim, facts),
             note=note,
         )
 
@@ -157,6 +163,11 @@ class CycleReminder(models.Model):
         claim = line.amount_residual_currency - max(disputed, 0.0)
         return max(line.currency_id.round(claim), 0.0)
 
+    @api.model
+    def _could_be_settled(self, line, claim, facts):
+        """Tell whether an unallocated payment or credit covers the claim."""
+        return line.currency_id.compare_amounts(facts.get_credit(line), claim) >= 0
+
     # === SENTENCES === #
 
     @api.model
@@ -177,12 +188,11 @@ class CycleReminder(models.Model):
             )
         if move.id in facts.pending:
             return self.env._("On hold: an online payment is under way.")
-        credit = facts.credits.get((line.partner_id.id, line.currency_id.id), 0.0)
-        if line.currency_id.compare_amounts(credit, claim) >= 0:
+        if self._could_be_settled(line, claim, facts):
             return self.env._(
                 "On hold: %s of this customer is not allocated yet and could settle "
                 "it.",
-                line.currency_id.format(credit),
+                line.currency_id.format(facts.get_credit(line)),
             )
         if not email_normalize(move.partner_id.email or ""):
             return self.env._(

@@ -65,6 +65,63 @@ class TestReminderHold(ReminderCommon):
                 self.assertFalse(self._remind(8))
                 self.assertEqual(self._get_states(move), ["cancelled"])
 
+    def test_one_task_asks_to_allocate_a_credit_until_it_is_allocated(self):
+        moves = self._create_invoice_due() | self._create_invoice_due()
+        payment = self.env["account.payment"].create(
+            {
+                "partner_id": self.customer.id,
+                "payment_type": "inbound",
+                "amount": 2000,
+            }
+        )
+        payment.action_post()
+        self._remind(7, 8)
+        asked = ["order_invoice_cycle.mail_activity_type_allocate"]
+        task = moves.activity_search(asked)
+        self.assertEqual(len(task), 1)
+        self.assertIn("not allocated yet", task.note)
+        (moves | payment.move_id).line_ids.filtered(
+            lambda line: line.account_type == "asset_receivable"
+        ).reconcile()
+        self._remind(9)
+        self.assertFalse(moves.activity_search(asked))
+
+    def test_queued_reminder_stays_back_when_a_later_due_date_is_agreed(self):
+        move = self._create_invoice_due()
+        self._remind(7)
+        self._queue(14)
+        move.button_draft()
+        move.invoice_date_due = self._day(30)
+        move.action_post()
+        self._deliver(14)
+        self.assertEqual(self._get_states(move), ["sent", "cancelled"])
+        self.assertFalse(self._remind(15, 37))
+        self.assertEqual(len(self._remind(44)), 1)
+        self.assertEqual(self._get_sent(move), [(7, 7), (14, 14)])
+
+    def test_sent_reminders_stay_when_the_receivable_is_replaced(self):
+        move = self._create_invoice_due()
+        self._remind(7)
+        self._queue(14)
+        reminders = self._get_lines(move).cycle_reminder_ids
+        move.button_draft()
+        move.invoice_payment_term_id = self.env["account.payment.term"].create(
+            {
+                "name": "In two parts",
+                "line_ids": [
+                    Command.create(
+                        {"value": "percent", "value_amount": 50, "nb_days": days}
+                    )
+                    for days in (90, 120)
+                ],
+            }
+        )
+        move.action_post()
+        self._deliver(14)
+        self.assertEqual(reminders.sorted("id").mapped("state"), ["sent", "cancelled"])
+        self.assertEqual(reminders.move_id, move)
+        self.assertEqual(reminders[0].date_due, DUE)
+
     def test_reminder_goes_out_when_the_credit_is_too_small(self):
         move = self._create_invoice_due()
         payment = self.env["account.payment"].create(
