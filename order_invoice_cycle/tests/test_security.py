@@ -246,6 +246,7 @@ class TestSecurity(CycleCommon):
             .sudo()
             .create(
                 {
+                    "move_id": move.id,
                     "move_line_id": line.id,
                     "level_id": level.id,
                     "level_name": level.name,
