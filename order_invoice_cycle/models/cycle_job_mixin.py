@@ -9,6 +9,7 @@ from odoo.tools import plaintext2html
 _logger = logging.getLogger(__name__)
 
 RETRY_AFTER = timedelta(hours=1)
+COMES_BACK_AFTER = timedelta(minutes=9)
 # Somebody else is working on the same records: nothing is wrong with them.
 CONTESTED = (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError, LockError)
 ATTEMPTS = 2
@@ -48,7 +49,8 @@ class CycleJobMixin(models.AbstractModel):
         One batch is one transaction: fresh snapshot, lock, re-check of the domain,
         ``do``, commit. When a batch fails it is halved until the record at fault
         stands alone; that one is rolled back and told about, the others go on.
-        Nothing is raised to the scheduler, which would wait a whole interval.
+        Nothing is raised to the scheduler, which would wait a whole interval; a run
+        that ends before all is done comes back within minutes.
 
         :param get_domain: callable taking the model (with its company set) and
             returning the domain of the records to handle, with the day inside
@@ -65,27 +67,45 @@ class CycleJobMixin(models.AbstractModel):
         :return: number of records handled, number that failed
         """
         progress = self.env["ir.cron"]
-        done = failed = 0
+        total = done = failed = 0
+        comeback = self.env["ir.cron.trigger"]
         for company in self.env["res.company"].sudo().search([]):
             model = self._with_job_company(company)
             records = model.search(get_domain(model), order=order)
             remaining = len(records)
+            if records and not comeback:
+                comeback = self._job_schedule_comeback(cron)
             time_left = progress._commit_progress(remaining=remaining)
             for batch in list(_batches(records, batch_size, group)):
-                if not time_left:
+                if not time_left and total:
                     self.env.ref(cron)._trigger()
                     progress._commit_progress()
                     return done, failed
                 handled, parked = batch, 0
                 if do:
                     handled, parked = model._run_job_batch(batch, get_domain, do, group)
+                total += len(batch)
                 done += len(handled)
                 failed += parked
                 remaining -= len(batch)
                 time_left = progress._commit_progress(len(batch), remaining=remaining)
                 if then and handled:
                     time_left = model._run_job_aside(handled, then)
+        if total == done + failed:
+            comeback.unlink()
+            progress._commit_progress()
         return done, failed
+
+    def _job_schedule_comeback(self, cron):
+        """Let the job come back soon, should this run not do all that it found.
+
+        Killed three times before its first commit, or cut off from the database, a
+        scheduled action waits a whole interval; contested records would as well.
+
+        :return: the trigger, to be removed when everything was done
+        """
+        moment = fields.Datetime.now() + COMES_BACK_AFTER
+        return self.env.ref(cron).sudo()._trigger(at=moment)
 
     def _with_job_company(self, company):
         """Return the model as a job of ``company`` sees it, and in its language."""
