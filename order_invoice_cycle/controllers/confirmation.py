@@ -167,6 +167,7 @@ class OrderConfirmation(http.Controller):
         problem = answer.get_problem(confirmation.env)
         if problem:
             return self._show(visit, answer=answer, problem=problem, status=422)
+        confirmation._await_turn()
         result = self._hand_over(confirmation, answer)
         if result == "stale":
             return self._show(visit, is_stale=True, status=409)

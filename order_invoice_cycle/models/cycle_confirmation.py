@@ -6,8 +6,10 @@ from odoo.exceptions import UserError
 from odoo.tools import email_normalize
 
 from ..tools.terms import sha256
+from .cycle_job_mixin import CONTESTED
 
 LIVE = ("pending", "sent")
+TURN_ATTEMPTS = 10
 
 
 class CycleConfirmation(models.Model):
@@ -170,6 +172,24 @@ class CycleConfirmation(models.Model):
     def _lock_order(self):
         """Wait for everyone else who is deciding about the order."""
         self.order_id._lock_for_answer()
+
+    def _await_turn(self):
+        """Wait for everyone else who is deciding, then look at what they did.
+
+        For the beginning of a request only: it ends the transaction. Whoever waits
+        with a snapshot of before fails, and Odoo would replay the request after a
+        random pause of seconds; here it looks again at once.
+        """
+        for _attempt in range(TURN_ATTEMPTS):
+            self.env.cr.rollback()
+            try:
+                self._lock_order()
+                return
+            except CONTESTED:
+                continue
+        # Still in the way of each other: now a pause may help.
+        self.env.cr.rollback()
+        self._lock_order()
 
     def _refuse_answer(self, shown_hash):
         """Return why an answer cannot be taken now, or False.
