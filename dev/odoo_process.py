@@ -193,6 +193,11 @@ class OdooServer:
         if self.process:
             stop(self.process)
 
+    def kill(self) -> None:
+        """Kill the server and its workers at once, without warning."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
     def is_running(self) -> bool:
         """Tell whether the process lives."""
         return bool(self.process) and self.process.poll() is None

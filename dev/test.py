@@ -2,7 +2,8 @@
 
 The test files are dealt to two Odoo processes by the time they took before; those
 that drive a browser stay together, for two browsers at once would be slower. What
-counts is what Odoo's log says that it ran. The last line is the plain total.
+counts is what Odoo's log says that it ran. The fault tests have a process of their own
+beside them (:mod:`dev.faults`). The last line is the plain total.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from .environment import (
     SCREENSHOTS,
     EnvironmentProblem,
 )
+from .faults import shard as faults
 from .setup import NO_BROWSER, has_browser
 
 TESTS = ADDON_PATH / "tests"
@@ -46,6 +48,7 @@ class Selection:
     files: list[Path] = field(default_factory=list)
     part: str = ""  # as in Odoo's test tags: ":Class", ":Class.method", ".method"
     doctests: list[Path] = field(default_factory=list)
+    faults: list[Path] = field(default_factory=list)
     browser: bool = True
     everything: bool = False
 
@@ -66,12 +69,17 @@ class Selection:
 def select(pattern: str | None, browser: bool) -> Selection:
     """Return what the pattern names: a file, a class, or a method of a class."""
     if not pattern:
-        return Selection(_test_files(), "", doctests.modules(), browser, True)
+        all_files = _test_files(), "", doctests.modules(), faults.files()
+        return Selection(*all_files, browser, True)
+    if pattern == "faults":
+        return Selection(faults=faults.files(), browser=browser)
     name = Path(pattern).name.removesuffix(".py")
     if file := _named(name, doctests.modules()):
         return Selection(doctests=[file], browser=browser)
     if file := _named(name, _test_files()):
         return Selection([file], browser=browser)
+    if file := _named(name, faults.files()):
+        return Selection(faults=[file], browser=browser)
     if not re.fullmatch(r"\w+(\.\w+)?", pattern):
         raise EnvironmentProblem(f"'{pattern}' is no test file, class or method.")
     owner, _dot, method = pattern.rpartition(".")
@@ -79,9 +87,10 @@ def select(pattern: str | None, browser: bool) -> Selection:
         owner, method = method, ""
     part = (f":{owner}" if owner else "") + (f".{method}" if method else "")
     files = [file for file in _test_files() if _may_hold(file, owner, method)]
-    if not files:
+    others = [file for file in faults.files() if _may_hold(file, owner, method)]
+    if not files + others:
         raise EnvironmentProblem(f"No test file, class or method is named '{pattern}'.")
-    return Selection(files, part, browser=browser)
+    return Selection(files, part, faults=others, browser=browser)
 
 
 def _test_files() -> list[Path]:
@@ -149,11 +158,12 @@ class Shard:
         self.tags = selection.tags(files)
         self.env = env
         self.reader = odoo_log.TestReader()
+        self.outcome = self.reader.outcome
         self.process: subprocess.Popen | None = None
         self.watchdog: threading.Timer | None = None
 
-    def run(self) -> odoo_log.Outcome:
-        """Run the tests, print their progress, and return what they came to."""
+    def run(self) -> None:
+        """Run the tests and print their progress."""
         database.create_template(self.name)
         options = {
             "http_port": odoo_process.free_port(),
@@ -174,7 +184,6 @@ class Shard:
         )
         self._follow()
         self._check_end(self.process.wait())
-        return self.reader.outcome
 
     def _follow(self) -> None:
         """Read the log until it ends, and say when a test file is through."""
@@ -237,7 +246,10 @@ def run_odoo_tests(selection: Selection, full: bool) -> odoo_log.Outcome:
     shards = [
         Shard(number, files, selection, env)
         for number, files in enumerate(deal(selection.files, durations), 1)
+        if files
     ]
+    if selection.faults:
+        shards.append(faults.FaultShard(selection.faults, selection.part, full))
     total = odoo_log.Outcome()
     with database.install_log(template).open(errors="replace") as log:
         for problem in odoo_log.installation_problems(log):
@@ -248,17 +260,17 @@ def run_odoo_tests(selection: Selection, full: bool) -> odoo_log.Outcome:
         for shard in shards:
             shard.clean_up()
     for shard in shards:
-        total.add(shard.reader.outcome)
+        total.add(shard.outcome)
     _write_durations(durations | total.seconds)
     _check_every_file_ran(selection, total)
     return total
 
 
-def _run_side_by_side(shards: Sequence[Shard]) -> None:
+def _run_side_by_side(shards: Sequence[Shard | faults.FaultShard]) -> None:
     """Run the shards in threads; an error in one of them is an error of all."""
     errors: list[BaseException] = []
 
-    def run(shard: Shard) -> None:
+    def run(shard: Shard | faults.FaultShard) -> None:
         try:
             shard.run()
         except BaseException as error:
@@ -333,7 +345,7 @@ def run(selection: Selection, full: bool) -> odoo_log.Outcome:
     outcome = doctests.run(selection.doctests)
     if outcome.started:
         console.say(f"{len(outcome.started)} tests", "doctests")
-    if selection.files:
+    if selection.files or selection.faults:
         with postgres.running():
             outcome.add(run_odoo_tests(selection, full))
     if not outcome.started and not outcome.failures:
@@ -357,7 +369,8 @@ def main() -> None:
     parser.add_argument(
         "pattern",
         nargs="?",
-        help="a test file (test_x or its path), a class, Class.method or a method",
+        help="a test file (test_x or its path), a class, Class.method or a method; "
+        "'faults' for all fault tests",
     )
     parser.add_argument(
         "--browser",
@@ -368,7 +381,7 @@ def main() -> None:
     parser.add_argument(
         "--full",
         action="store_true",
-        help="run the fault and load tests with all their rounds, not a tenth",
+        help="run the fault and time tests with all their rounds, not a tenth",
     )
     arguments = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):
