@@ -66,7 +66,7 @@ def start(
     It has a session of its own: Ctrl-C reaches only the script, which then ends it.
     """
     config = write_config(database, options)
-    line = environment.odoo_command(command, f"--config={config}", *arguments)
+    line = environment.odoo_command(command, *arguments, f"--config={config}")
     return subprocess.Popen(
         line,
         cwd=RUN,
