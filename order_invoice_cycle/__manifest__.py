@@ -30,7 +30,7 @@
         "report/cycle_certificate_templates.xml",
         "report/cycle_notice_templates.xml",
         # wizards
-        "wizard/cycle_approval_reject_views.xml",
+        "wizard/cycle_approval_decide_views.xml",
         "wizard/cycle_confirmation_record_views.xml",
         "wizard/cycle_dispute_resolve_views.xml",
         "wizard/sale_advance_payment_inv_views.xml",
@@ -40,6 +40,7 @@
         "views/cycle_dashboard_views.xml",
         "views/cycle_plan_views.xml",
         "views/cycle_approval_rule_views.xml",
+        "views/cycle_approval_substitute_views.xml",
         "views/cycle_approval_views.xml",
         "views/cycle_confirmation_views.xml",
         "views/cycle_schedule_line_views.xml",
@@ -67,4 +68,5 @@
         ],
     },
     "application": True,
+    "uninstall_hook": "uninstall_hook",
 }

@@ -8,7 +8,10 @@ from . import res_config_settings
 from . import res_partner
 from . import cycle_plan
 from . import cycle_approval_rule
+from . import cycle_approval_substitute
 from . import cycle_approval
+from . import cycle_approval_asking
+from . import cycle_approval_form
 from . import cycle_confirmation_event
 from . import cycle_confirmation
 from . import cycle_confirmation_snapshot
@@ -24,6 +27,7 @@ from . import cycle_reminder_judgement
 from . import cycle_reminder_notice
 from . import cycle_dispute
 from . import sale_order
+from . import sale_order_terms
 from . import sale_order_approval
 from . import sale_order_confirmation
 from . import sale_order_schedule
@@ -48,3 +52,4 @@ from . import cycle_dashboard_forecast
 from . import cycle_dashboard_bus
 from . import ir_attachment
 from . import ir_http
+from . import mail_activity

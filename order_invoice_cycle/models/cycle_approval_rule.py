@@ -1,3 +1,5 @@
+from dateutil.relativedelta import relativedelta
+
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
@@ -43,7 +45,8 @@ class CycleApprovalRule(models.Model):
     approver_group_id = fields.Many2one(
         "res.groups",
         string="Approver group",
-        help="Every member may approve; used together with the approvers named.",
+        help="Its members may approve, together with the approvers named. Members only "
+        "by way of a higher group are asked when nobody else of it can be.",
     )
     escalation_group_id = fields.Many2one(
         "res.groups",
@@ -52,7 +55,21 @@ class CycleApprovalRule(models.Model):
             "order_invoice_cycle.group_cycle_manager", raise_if_not_found=False
         ),
         help="Is asked instead when no approver of the rule may decide: because the "
-        "order is their own, or because they are archived.",
+        "order is their own, or because they are archived. Is asked as well when the "
+        "deadline passes.",
+    )
+    deadline_value = fields.Integer(
+        string="Deadline",
+        help="Time to decide, counted from the moment it is asked. When it has passed, "
+        "the escalation group is asked as well. 0: no deadline.",
+    )
+    deadline_unit = fields.Selection(
+        [("hour", "hours"), ("day", "days")], required=True, default="day"
+    )
+
+    _deadline_not_negative = models.Constraint(
+        "CHECK (deadline_value >= 0)",
+        "The deadline of an approval rule cannot be below zero.",
     )
 
     @api.constrains("approver_ids", "approver_group_id", "escalation_group_id")
@@ -95,18 +112,48 @@ class CycleApprovalRule(models.Model):
             active, can open the order, and are not ``excluded``
         """
         self.ensure_one()
+        named = self._filter_allowed(
+            self.approver_ids | self.approver_group_id.user_ids, excluded, order
+        )
+        return (
+            named
+            or self._filter_allowed(
+                self.approver_group_id.all_user_ids, excluded, order
+            )
+            or self._get_escalation_approvers(excluded, order)
+        )
+
+    def _get_escalation_approvers(self, excluded, order):
+        """Return who is asked when the rule's approvers cannot or do not decide."""
+        self.ensure_one()
+        return self._get_group_approvers(self.escalation_group_id, excluded, order)
+
+    @api.model
+    def _get_group_approvers(self, group, excluded, order):
+        """Return the allowed members of a group, its own before implied ones.
+
+        A manager is a member of every group below; asking them about every order
+        would be noise.
+        """
+        own = self._filter_allowed(group.user_ids, excluded, order)
+        return own or self._filter_allowed(group.all_user_ids, excluded, order)
+
+    @api.model
+    def _filter_allowed(self, users, excluded, order):
+        """Return the users who are active, can open ``order`` and may decide."""
         company = order.company_id
         order = order.with_context(allowed_company_ids=company.ids)
-
-        def allowed(users):
-            return (users - excluded).filtered(
-                lambda user: (
-                    user.active
-                    and not user.share
-                    and company in user.company_ids
-                    and order.with_user(user).has_access("read")
-                )
+        return (users - excluded).filtered(
+            lambda user: (
+                user.active
+                and not user.share
+                and company in user.company_ids
+                and order.with_user(user).has_access("read")
             )
+        )
 
-        approvers = self.approver_ids | self.approver_group_id.all_user_ids
-        return allowed(approvers) or allowed(self.escalation_group_id.all_user_ids)
+    def _get_deadline(self, moment):
+        """Return until when to decide what is asked at ``moment`` (UTC), or False."""
+        if not self.deadline_value:
+            return False
+        return moment + relativedelta(**{f"{self.deadline_unit}s": self.deadline_value})

@@ -3,6 +3,8 @@ from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tools import plaintext2html
 
+from ..tools.mail import clean_text
+
 
 class SaleOrder(models.Model):
     """Approval: submit, approve, reject. The decisions are ``cycle.approval``."""
@@ -21,9 +23,14 @@ class SaleOrder(models.Model):
     @api.depends("approval_ids.state", "approval_ids.approver_ids", "terms_hash")
     @api.depends_context("uid")
     def _compute_can_decide(self):
+        pending = {order: order._get_pending_approval() for order in self}
+        approvals = self.env["cycle.approval"].union(*pending.values())
+        deciders = approvals._get_deciders_by_approval()
         for order in self:
-            deciders = order._get_pending_approval()._get_deciders()
-            order.can_decide = self.env.user in deciders
+            order.can_decide = any(
+                self.env.user in deciders.get(approval._origin.id, ())
+                for approval in pending[order]
+            )
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_evidence(self):
@@ -61,7 +68,9 @@ class SaleOrder(models.Model):
         """
         for order in self:
             approval = order._get_approval_to_decide()
-            approval._set_approved(self.env.user, comment)
+            approval._set_approved(
+                self.env.user, clean_text(str(comment or "")) or None
+            )
             order._after_decision()
 
     def action_reject(self, reason):
@@ -70,7 +79,8 @@ class SaleOrder(models.Model):
         :param str reason: mandatory, kept with the decision
         :raise UserError: without a reason
         """
-        if not (reason or "").strip():
+        reason = clean_text(str(reason or ""))
+        if not reason:
             raise UserError(
                 self.env._("Say why you reject the order: sales will read it.")
             )
@@ -87,14 +97,12 @@ class SaleOrder(models.Model):
 
     def action_open_reject(self):
         """Open the dialog that asks for the reason."""
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Reject"),
-            "res_model": "cycle.approval.reject",
-            "view_mode": "form",
-            "target": "new",
-            "context": {"default_order_ids": self.ids},
-        }
+        for order in self:
+            order._get_approval_to_decide()
+        pending = self.env["cycle.approval"].union(
+            *(order._get_pending_approval() for order in self)
+        )
+        return pending.action_open_reject()
 
     # === STEPS === #
 
@@ -233,6 +241,8 @@ class SaleOrder(models.Model):
         # Customers may read their order, but not who is asked to approve it.
         self.check_access("read")
         self.env["cycle.approval"].check_access("read")
+        # Two approvers at once, or an approver and a salesperson who edits.
+        self.sudo()._lock_for_answer()
         approval = self._get_pending_approval()
         if not approval:
             raise UserError(
@@ -263,6 +273,15 @@ class SaleOrder(models.Model):
                 order._job_notify_owner(problem)
             else:
                 order._send_confirmation()
+
+    def write(self, vals):
+        """Ask somebody else when the approver becomes the salesperson."""
+        result = super().write(vals)
+        if "user_id" in vals:
+            now = fields.Datetime.now()
+            for order in self:
+                order._get_pending_approval()._notify_or_escalate(now)
+        return result
 
     def _message_track_post_template(self, changes):
         """Take back what approvers were asked when the terms they saw are gone."""

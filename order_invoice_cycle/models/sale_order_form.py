@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
-from odoo.tools import format_date
+from odoo.tools import format_date, format_datetime
 
 
 class SaleOrder(models.Model):
@@ -58,10 +58,17 @@ class SaleOrder(models.Model):
 
     def _get_approval_note(self):
         pending = self._get_pending_approval()[:1]
-        return self.env._(
+        note = self.env._(
             "“%(rule)s” asks %(approvers)s to approve it.",
             rule=pending.rule_name,
-            approvers=", ".join(pending.approver_ids.mapped("name")),
+            approvers=", ".join(pending._get_deciders().mapped("name")) or "-",
+        )
+        if not pending.date_deadline:
+            return note
+        return self.env._(
+            "%(note)s Deadline: %(deadline)s.",
+            note=note,
+            deadline=format_datetime(self.env, pending.date_deadline),
         )
 
     def _get_rejection_note(self):

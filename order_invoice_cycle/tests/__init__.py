@@ -4,6 +4,8 @@ from . import test_dashboard_access
 from . import test_import
 from . import test_terms
 from . import test_approval
+from . import test_approval_escalation
+from . import test_approval_evidence
 from . import test_doors
 from . import test_backend_tour
 from . import test_confirmation

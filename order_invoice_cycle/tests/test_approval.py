@@ -1,48 +1,12 @@
-import json
-
 from odoo import SUPERUSER_ID
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 
-from ..tools.terms import sha256
-from .common import CycleCommon
-
-APPROVAL_ACTIVITY = "order_invoice_cycle.mail_activity_type_approval"
+from .approval_common import ApprovalCommon
 
 
-class TestApproval(CycleCommon):
+class TestApproval(ApprovalCommon):
     """Who must approve an order, who may not, and what becomes of the decision."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.company.cycle_auto_send_confirmation = False
-        cls.default_rule = cls.env.ref(
-            "order_invoice_cycle.cycle_approval_rule_default"
-        )
-        cls.user_second = cls.user_approver.copy(
-            {"name": "Second approver", "login": "cycle_second_approver"}
-        )
-        cls.group_approver = cls.env.ref("order_invoice_cycle.group_cycle_approver")
-
-    def _create_rule(self, **values):
-        return self.env["cycle.approval.rule"].create(
-            {
-                "name": "Special",
-                "sequence": 20,
-                "approver_ids": [Command.set(self.user_second.ids)],
-                "escalation_group_id": False,
-                **values,
-            }
-        )
-
-    def _submit(self, order, user=None):
-        order.with_user(user or self.user_sales).action_submit_for_approval()
-        return order
-
-    def _asked(self, order):
-        """Return the users with an activity to approve the order."""
-        return order.activity_search([APPROVAL_ACTIVITY]).user_id
 
     # === RULES === #
 
@@ -296,42 +260,6 @@ class TestApproval(CycleCommon):
         self._approve(order)
         self.assertEqual(order.cycle_stage, "approved")
         self.assertEqual(order.approval_ids.mapped("state"), ["rejected", "approved"])
-
-    # === DECISIONS ARE EVIDENCE === #
-
-    def test_decision_stays_as_it_is_for_everybody(self):
-        order = self._approve(self._create_order())
-        approval = order.approval_ids
-        for user in (
-            self.user_approver,
-            self.user_manager,
-            self.env.ref("base.user_root"),
-        ):
-            for superuser in (False, True):
-                own = approval.with_user(user).sudo(superuser)
-                with self.subTest(user=user.name, superuser=superuser):
-                    with self.assertRaises(UserError):
-                        own.write({"state": "rejected"})
-                    with self.assertRaises(UserError):
-                        own.write({"comment": "I meant something else"})
-                    with self.assertRaises(UserError):
-                        own.unlink()
-        self.assertRecordValues(approval, [{"state": "approved", "comment": False}])
-
-    def test_order_with_decisions_cannot_be_deleted(self):
-        order = self._approve(self._create_order())
-        order.action_cancel()
-        with self.assertRaisesRegex(UserError, "kept as evidence"):
-            order.unlink()
-
-    def test_decision_keeps_the_terms_it_is_about(self):
-        order = self._approve(self._create_order(plan="instalments_3"))
-        approval = order.approval_ids
-        order.order_line.price_unit = 900
-        self.assertEqual(sha256(approval.terms_json), approval.terms_hash)
-        terms = json.loads(approval.terms_json)
-        self.assertEqual(terms["lines"][0]["price_unit"], "1000.000000")
-        self.assertEqual(len(terms["schedule"]), 3)
 
     # === NEW VERSIONS === #
 

@@ -16,6 +16,11 @@ ALL_READ = {**CYCLE_READ, **ACCOUNT_READ, "sales": "r"}
 ACCESS = {
     "cycle.approval": ALL_READ,
     "cycle.approval.rule": {**CYCLE_READ, "manager": "rwcu"},
+    "cycle.approval.substitute": {
+        **CYCLE_READ,
+        "approver": "rwcu",
+        "manager": "rwcu",
+    },
     "cycle.confirmation": ALL_READ,
     "cycle.confirmation.event": ALL_READ,
     "cycle.dispute": {
@@ -49,8 +54,14 @@ PUBLIC_METHODS = {
         "action_view_cycle_messages",
         "action_view_cycle_reminders",
     },
-    "cycle.approval": {"action_approve", "action_open_reject", "action_view_order"},
-    "cycle.approval.reject": {"action_reject"},
+    "cycle.approval": {
+        "action_approve",
+        "action_open_approve",
+        "action_open_reject",
+        "action_reject",
+        "action_view_order",
+    },
+    "cycle.approval.decide": {"action_decide"},
     "cycle.confirmation": {
         "action_revoke",
         "action_send_again",
@@ -235,6 +246,7 @@ class TestSecurity(CycleCommon):
             .sudo()
             .create(
                 {
+                    "move_id": move.id,
                     "move_line_id": line.id,
                     "level_id": level.id,
                     "level_name": level.name,
@@ -253,7 +265,17 @@ class TestSecurity(CycleCommon):
                 "approver_ids": [Command.set(self.user_approver.ids)],
             }
         )
+        substitute = self.env["cycle.approval.substitute"].create(
+            {
+                "user_id": self.user_approver.id,
+                "substitute_id": self.user_manager.id,
+                "date_from": "2027-02-01",
+                "date_to": "2027-02-02",
+                "company_id": self.company.id,
+            }
+        )
         return [
+            substitute,
             order.approval_ids,
             order.confirmation_ids,
             order.confirmation_ids.event_ids[0],

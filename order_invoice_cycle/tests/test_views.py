@@ -24,8 +24,9 @@ COLLECTIONS_MENUS = SALES_MENUS | {
     "cycle_dispute_menu",
     "cycle_message_menu",
 }
+APPROVER_MENUS = SALES_MENUS | {"cycle_approval_substitute_menu"}
 BILLING_MENUS = COLLECTIONS_MENUS | {"account_move_menu_to_publish"}
-MANAGER_MENUS = BILLING_MENUS | {
+MANAGER_MENUS = (BILLING_MENUS | APPROVER_MENUS) | {
     "cycle_plan_menu",
     "cycle_approval_rule_menu",
     "cycle_reminder_level_menu",
@@ -129,7 +130,7 @@ class TestMenus(ViewCase):
         self.env["cycle.dispute"].create({"move_id": moves[0].id, "reason": "Hours"})
         roles = {
             self.user_sales: SALES_MENUS,
-            self.user_approver: SALES_MENUS,
+            self.user_approver: APPROVER_MENUS,
             self.user_billing: BILLING_MENUS,
             self.user_collections: COLLECTIONS_MENUS,
             self.user_manager: MANAGER_MENUS,

@@ -12,28 +12,61 @@ class TestWizards(CycleCommon):
         model = self.env[action["res_model"]].with_user(user)
         return Form(model.with_context(**action["context"]))
 
-    # === REJECT === #
+    # === DECIDE === #
+
+    def _submit(self, **values):
+        order = self._create_order(plan="advance", **values)
+        order.with_user(self.user_sales).action_submit_for_approval()
+        return order
 
     def test_reject_asks_for_the_reason_and_gives_the_order_back(self):
-        orders = self._create_order(plan="advance") | self._create_order()
-        for order in orders:
-            order.with_user(self.user_sales).action_submit_for_approval()
+        orders = self._submit() | self._submit()
         approvals = orders.approval_ids.with_user(self.user_approver)
         form = self._open(approvals.action_open_reject(), self.user_approver)
-        form.reason = "Too cheap"
-        form.save().action_reject()
+        form.comment = "Too cheap"
+        form.save().action_decide()
         self.assertEqual(orders.mapped("cycle_stage"), ["rejected", "rejected"])
         self.assertEqual(approvals.mapped("comment"), ["Too cheap", "Too cheap"])
 
     def test_reject_needs_more_than_blanks(self):
-        order = self._create_order(plan="advance")
-        order.with_user(self.user_sales).action_submit_for_approval()
+        order = self._submit()
         action = order.with_user(self.user_approver).action_open_reject()
         form = self._open(action, self.user_approver)
-        form.reason = "  "
+        form.comment = "  "
         with self.assertRaises(UserError):
-            form.save().action_reject()
+            form.save().action_decide()
         self.assertEqual(order.cycle_stage, "to_approve")
+
+    def test_others_are_decided_when_one_of_many_cannot_be(self):
+        orders = self._submit() | self._submit() | self._submit()
+        own = orders[1]
+        approvals = orders.approval_ids.with_user(self.user_approver)
+        form = self._open(approvals.action_open_approve(), self.user_approver)
+        self.assertEqual(form.open_count, 3)
+        form.comment = "Fine"
+        wizard = form.save()
+        own.user_id = self.user_approver
+        action = wizard.action_decide()
+        self.assertEqual(action["res_id"], wizard.id)
+        self.assertEqual(wizard.done_count, 2)
+        self.assertIn(own.name, wizard.refused_html)
+        self.assertIn("of their own", wizard.refused_html)
+        self.assertNotIn(orders[0].name, wizard.refused_html)
+        self.assertEqual(
+            orders.approval_ids.mapped("state"), ["approved", "pending", "approved"]
+        )
+        self.assertEqual(orders.approval_ids.mapped("comment"), ["Fine", False, "Fine"])
+
+    def test_order_changed_while_the_dialog_is_open_is_not_approved(self):
+        order, other = self._submit(), self._submit()
+        approvals = (order | other).approval_ids.with_user(self.user_approver)
+        wizard = self._open(approvals.action_open_approve(), self.user_approver).save()
+        order.order_line.price_unit = 900
+        order.with_user(self.user_sales).action_submit_for_approval()
+        wizard.action_decide()
+        self.assertIn("not asked any more", wizard.refused_html)
+        self.assertEqual(order.cycle_stage, "to_approve")
+        self.assertTrue(other._is_approved())
 
     # === CONFIRM ON BEHALF === #
 

@@ -1,4 +1,4 @@
-from . import cycle_approval_reject
+from . import cycle_approval_decide
 from . import cycle_confirmation_record
 from . import cycle_dispute_resolve
 from . import sale_advance_payment_inv
