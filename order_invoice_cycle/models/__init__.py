@@ -20,6 +20,7 @@ from . import cycle_confirmation_page
 from . import cycle_confirmation_certificate
 from . import cycle_schedule_line
 from . import cycle_schedule_line_drafting
+from . import cycle_schedule_line_amounts
 from . import cycle_schedule_line_form
 from . import cycle_reminder_level
 from . import cycle_reminder
@@ -39,6 +40,7 @@ from . import sale_order_form
 from . import sale_order_line
 from . import sale_order_import
 from . import account_move
+from . import account_move_check
 from . import account_move_publish
 from . import account_move_reminder
 from . import account_move_form
@@ -51,5 +53,6 @@ from . import cycle_dashboard_work
 from . import cycle_dashboard_forecast
 from . import cycle_dashboard_bus
 from . import ir_attachment
+from . import ir_actions_report
 from . import ir_http
 from . import mail_activity
