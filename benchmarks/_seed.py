@@ -96,8 +96,8 @@ def confirm_plain(orders):
     return orders
 
 
-def confirm_cycle(orders):
-    """Confirm orders of the cycle: approved and confirmed, by their evidence's rows.
+def approve(orders):
+    """Approve the present terms, by the rows of the evidence.
 
     What people do for each order is not what is measured, so it is not replayed.
     """
@@ -121,6 +121,13 @@ def confirm_cycle(orders):
             for order in orders
         ]
     )
+
+
+def confirm_cycle(orders):
+    """Confirm orders of the cycle, by the rows of their evidence."""
+    env = orders.env
+    approve(orders)
+    now = fields.Datetime.now()
     env["cycle.confirmation"].sudo().create(
         [
             {

@@ -66,7 +66,9 @@ class TestPublishCheck(CycleCommon):
         (locked,) = [text for colour, text in findings if colour == "red"]
         self.assertIn("is locked", locked)
         self.company.sale_lock_date = False
+        move.button_cancel()
         move.journal_id.active = False
+        move.button_draft()
         self._assert_finding(move, "red", "is archived")
         move.with_user(self.user_billing)._refuse_red()
         self.assertIn("is archived", move.cycle_error)
