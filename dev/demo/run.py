@@ -193,8 +193,7 @@ class Run:
             if red:
                 self._publish_red(red, day)
                 drafts = self._get_drafts(env)
-            findings = drafts._get_publish_findings(day)
-            green = drafts.filtered(lambda move, found=findings: not found[move])
+            green = drafts.filtered(lambda move: not move._get_publish_findings(day))
             for colour, moves in (("green", green), ("amber", drafts - green)):
                 if moves:
                     moves.action_publish(today=day)

@@ -38,7 +38,8 @@ class AccountMove(models.Model):
     cycle_retry_at = fields.Datetime(readonly=True, copy=False)
 
     _one_live_invoice_per_scheduled_payment = models.UniqueIndex(
-        "(schedule_line_id) WHERE schedule_line_id IS NOT NULL AND state != 'cancel'",
+        "(schedule_line_id) WHERE schedule_line_id IS NOT NULL AND state != 'cancel'"
+        " AND is_replaced IS NOT TRUE",
         "This scheduled payment already has an invoice.",
     )
 

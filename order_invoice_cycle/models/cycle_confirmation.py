@@ -199,7 +199,7 @@ class CycleConfirmation(models.Model):
             ``closed`` (no longer open) or False
         """
         order = self.order_id
-        if order.state == "sale":
+        if order.state == "sale" or order.date_amended:
             return "confirmed"
         if not self._is_current() or shown_hash != self.terms_hash:
             return "stale"

@@ -18,6 +18,10 @@ class CycleConfirmation(models.Model):
         order = self.order_id
         if self.state in ("pending", "expired", "revoked"):
             return "closed"
+        if order.date_amended:
+            # What counts is the order that took the amendment over.
+            is_running = order.amendment_of_id.state == "sale"
+            return "confirmed" if is_running else "cancelled"
         if order.state == "cancel":
             return "declined" if self.state == "declined" else "cancelled"
         if order._is_confirmed_by_customer():
@@ -112,9 +116,11 @@ class SaleOrder(models.Model):
         Their own for a recipient; staff gets the newest for a preview.
         """
         self.ensure_one()
-        links = self.confirmation_ids.filtered(
-            lambda link: link._get_page_state() != "closed"
-        ).sorted("id", reverse=True)
+        links = (
+            self._get_terms_source()
+            .confirmation_ids.filtered(lambda link: link._get_page_state() != "closed")
+            .sorted("id", reverse=True)
+        )
         if user._is_internal():
             return links[:1]
         links = links.filtered(lambda link: link._is_open())

@@ -96,6 +96,7 @@ class CyclePlan(models.Model):
             lines = plan.line_ids
             if plan.payment_mode == "recurring" or not lines:
                 continue
+            plan._check_line_count()
             rest = lines.filtered(lambda line: line.amount_type == "rest")
             percent = sum(
                 line.percent * line.repeat
@@ -115,6 +116,19 @@ class CyclePlan(models.Model):
                         percent=f"{percent:g}",
                     )
                 )
+
+    def _check_line_count(self):
+        count = sum(self.line_ids.mapped("repeat"))
+        if count > MAX_LINES:
+            raise ValidationError(
+                self.env._(
+                    "The plan “%(plan)s” has %(count)s payments, and a schedule at "
+                    "most %(most)s. Repeat its lines less often.",
+                    plan=self.name,
+                    count=count,
+                    most=MAX_LINES,
+                )
+            )
 
     def _prepare_schedule_lines(self, anchor):
         """Return the values of the schedule lines that this plan asks for.

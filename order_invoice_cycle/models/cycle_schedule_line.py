@@ -160,6 +160,7 @@ class CycleScheduleLine(models.Model):
         "order_id.schedule_line_ids.amount_type",
         "order_id.schedule_line_ids.percent",
         "order_id.schedule_line_ids.amount_fixed",
+        "order_id.schedule_line_ids.settled_amounts",
     )
     def _compute_amounts(self):
         for order, lines in self.grouped("order_id").items():
@@ -181,11 +182,15 @@ class CycleScheduleLine(models.Model):
             days = line.order_id._get_lead_days() if line.order_id else 0
             line.date_draft = line.date_due and line.date_due - timedelta(days=days)
 
-    @api.depends("move_ids.state", "move_ids.move_type")
+    @api.depends("move_ids.state", "move_ids.move_type", "move_ids.is_replaced")
     def _compute_invoice_id(self):
         for line in self:
             line.invoice_id = line.move_ids.filtered(
-                lambda move: move.state != "cancel" and move.move_type == "out_invoice"
+                lambda move: (
+                    move.state != "cancel"
+                    and move.move_type == "out_invoice"
+                    and not move.is_replaced
+                )
             )[:1]
 
     @api.depends(

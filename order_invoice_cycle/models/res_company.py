@@ -17,6 +17,14 @@ class ResCompany(models.Model):
         help="Payment mode of new orders. Empty: new orders stay outside the order "
         "cycle until somebody picks a payment mode.",
     )
+    cycle_default_plan_id = fields.Many2one(
+        "cycle.plan",
+        string="Default payment plan",
+        check_company=True,
+        domain="[('company_id', 'in', (False, id))]",
+        help="Fills the schedule of new orders whose payment mode is the plan's, "
+        "unless the customer has a plan of their own.",
+    )
     cycle_lead_days = fields.Integer(
         string="Draft invoices this many days before they are due",
         default=7,

@@ -7,6 +7,9 @@ class ResConfigSettings(models.TransientModel):
     cycle_default_payment_mode = fields.Selection(
         related="company_id.cycle_default_payment_mode", readonly=False
     )
+    cycle_default_plan_id = fields.Many2one(
+        related="company_id.cycle_default_plan_id", readonly=False
+    )
     cycle_lead_days = fields.Integer(
         related="company_id.cycle_lead_days", readonly=False
     )

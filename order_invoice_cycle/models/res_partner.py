@@ -25,6 +25,14 @@ class ResPartner(models.Model):
         "account.group_account_invoice,account.group_account_readonly",
     )
 
+    cycle_plan_id = fields.Many2one(
+        "cycle.plan",
+        string="Payment plan",
+        company_dependent=True,
+        groups="order_invoice_cycle.group_cycle_user,sales_team.group_sale_salesman",
+        help="New orders of this customer begin with this plan and its payment mode.",
+    )
+
     # === COMPUTES === #
 
     def _compute_cycle_order_count(self):

@@ -29,6 +29,9 @@ PROTECTED_FIELDS = {
     "cycle_pdf_id",
     "cycle_pdf_sha256",
     "cycle_stage",
+    "amendment_of_id",
+    "applied_amendment_id",
+    "date_amended",
     "terms_hash",
     "terms_version",
 }
@@ -67,6 +70,7 @@ class SaleOrder(models.Model):
             ("confirmed", "Running"),
             ("completed", "Completed"),
             ("cancelled", "Cancelled"),
+            ("applied", "Amendment Applied"),
         ],
         string="Stage",
         compute="_compute_cycle_stage",
@@ -175,6 +179,7 @@ class SaleOrder(models.Model):
         "confirmation_ids.state",
         "confirmation_ids.terms_hash",
         "schedule_line_ids.state",
+        "date_amended",
     )
     def _compute_cycle_stage(self):
         for order in self:
@@ -343,19 +348,15 @@ class SaleOrder(models.Model):
 
     @api.depends("payment_mode", "schedule_line_ids.state")
     def _compute_invoice_status(self):
-        running = self.filtered(lambda o: o.payment_mode and o.state == "sale")
-        result = super(SaleOrder, self - running)._compute_invoice_status()
-        for order in running:
-            order.invoice_status = order._get_scheduled_invoice_status()
-        return result
-
-    def _get_scheduled_invoice_status(self):
-        """Return core's invoice status of a running order, by its schedule."""
-        self.ensure_one()
-        states = set(self.schedule_line_ids.mapped("state"))
-        if states & {"planned", "held"}:
-            return "to invoice"
-        return "invoiced" if states and "waiting" not in states else "no"
+        super()._compute_invoice_status()
+        for order in self.filtered(lambda o: o.payment_mode and o.state == "sale"):
+            states = set(order.schedule_line_ids.mapped("state"))
+            if states & {"planned", "held"}:
+                order.invoice_status = "to invoice"
+            elif states and "waiting" not in states:
+                order.invoice_status = "invoiced"
+            else:
+                order.invoice_status = "no"
 
     @api.depends("payment_mode", "term_number", "schedule_line_ids.state")
     def _compute_amount_to_invoice(self):

@@ -218,7 +218,7 @@ class SaleOrder(models.Model):
             ["order_invoice_cycle.mail_activity_type_changes_requested"]
         )
         # The customer is no user: what follows is done by the system.
-        self.with_user(SUPERUSER_ID).with_company(self.company_id).action_confirm()
+        self._become_sale()
         self.message_post(
             body=self.env._(
                 "Confirmed by %(name)s (%(channel)s).",
@@ -231,6 +231,10 @@ class SaleOrder(models.Model):
             message_type="comment",
             subtype_xmlid="mail.mt_note",
         )
+
+    def _become_sale(self):
+        """Do what the confirmed terms are for: an order becomes a sale."""
+        self.with_user(SUPERUSER_ID).with_company(self.company_id).action_confirm()
 
     def _take_comments(self, confirmation, name, text):
         """Give the order back to sales with the customer's comments."""

@@ -55,6 +55,18 @@ class SaleOrder(models.Model):
             strip_classes=True,
         )
 
+    def _get_amendment_text(self):
+        """Return in one sentence which order this one changes, empty if none."""
+        self.ensure_one()
+        if not self.amendment_of_id:
+            return ""
+        return self.env._(
+            "This is a changed version of order %(order)s. It replaces that order as "
+            "soon as you confirm it; until then that order goes on as agreed. What "
+            "was invoiced already stays and is counted here.",
+            order=self.amendment_of_id.name,
+        )
+
     # === PAYMENT === #
 
     def _get_payment_mode_text(self):
@@ -177,6 +189,8 @@ class SaleOrder(models.Model):
 
     def _get_due_text(self, line):
         """Return when a scheduled payment is due: a date, or the event it waits for."""
+        if line.settled_amounts and line.amended_line_id:
+            return self.env._("already invoiced")
         if line.date_due:
             return self._format_document_date(line.date_due)
         event = {

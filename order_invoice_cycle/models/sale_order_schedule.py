@@ -110,7 +110,7 @@ class SaleOrder(models.Model):
     def _compute_plan_id(self):
         for order in self:
             if order.plan_id.payment_mode != order.payment_mode:
-                order.plan_id = False
+                order.plan_id = order.payment_mode and order._get_default_plan()
 
     @api.depends(
         "payment_mode",

@@ -97,7 +97,11 @@ class SaleOrder(models.Model):
 
     def _get_schedule_sum_problem(self):
         weights = self._get_weights()
-        empty = [line for line, weight in weights.items() if weight <= 0]
+        empty = [
+            line
+            for line, weight in weights.items()
+            if weight <= 0 and not line.settled_amounts
+        ]
         if empty and self.amount_total:
             return self.env._(
                 "“%(line)s” has no amount: give it one, or remove it.",

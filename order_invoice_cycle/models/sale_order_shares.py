@@ -6,7 +6,6 @@ from odoo.tools import formatLang
 from ..tools.shares import base_line_amounts, split_base_lines
 
 OPEN_STATES = ("waiting", "planned", "held", "drafted")
-INVOICEABLE_STATES = ("planned", "held")
 DRAFTED_STATES = ("drafted", "invoiced", "paid")
 POSTED_STATES = ("invoiced", "paid")
 
@@ -28,6 +27,8 @@ class SaleOrder(models.Model):
         lines = self.schedule_line_ids
         if self.payment_mode == "recurring":
             return {line: line._get_period_share() for line in lines}
+        if any(line.settled_amounts for line in lines):
+            return self._get_weights_beside_settled()
         total = Fraction(str(round(self.amount_total, 6)))
         rest = lines.filtered(lambda line: line.amount_type == "rest")
         weights = {line: line._get_share(total) for line in lines - rest}
@@ -52,32 +53,6 @@ class SaleOrder(models.Model):
             )
         )
 
-    def _get_line_amounts_in_states(self, states):
-        """Return what the payments in ``states`` take of each order line.
-
-        To the cent, so that what is invoiced and what is not add up to the line.
-
-        :return: {order line: (untaxed, total)} in the order's currency
-        """
-        self.ensure_one()
-        share = self._get_share_in_states(states)
-        lines = self._get_priced_lines()
-        if share.is_integer():
-            return {
-                line: (line.price_subtotal * share, line.price_total * share)
-                for line in lines
-            }
-        amounts = dict.fromkeys(lines, (0.0, 0.0))
-        for payment, base_lines in self._get_schedule_shares().items():
-            if payment.state in states and payment.term_number <= self.term_number:
-                for base_line in base_lines:
-                    untaxed, tax = base_line_amounts(base_line)
-                    line = base_line["record"]
-                    sums = amounts[line]
-                    amounts[line] = (sums[0] + untaxed, sums[1] + untaxed + tax)
-        rounded = self.currency_id.round
-        return {line: tuple(map(rounded, sums)) for line, sums in amounts.items()}
-
     # === AMOUNTS === #
 
     def _get_rounded_base_lines(self):
@@ -92,12 +67,15 @@ class SaleOrder(models.Model):
         account_tax._round_base_lines_tax_details(base_lines, self.company_id)
         return base_lines
 
-    def _split(self, weights):
-        """Return the order's base lines split by ``weights``, one list per weight."""
+    def _split(self, weights, base_lines=None):
+        """Return the order's base lines split by ``weights``, one list per weight.
+
+        :param list base_lines: what to split instead of the whole order
+        """
         left = 1 - sum(weights)
         shares = split_base_lines(
             self.env["account.tax"],
-            self._get_rounded_base_lines(),
+            self._get_rounded_base_lines() if base_lines is None else base_lines,
             self.company_id,
             [*weights, left] if left else weights,
             self.env["decimal.precision"].precision_get("Product Price"),
@@ -115,6 +93,8 @@ class SaleOrder(models.Model):
         if not weights or not self._get_priced_lines():
             return {}
         if self.payment_mode != "recurring":
+            if any(line.settled_amounts for line in weights):
+                return self._get_shares_beside_settled(weights)
             return dict(zip(weights, self._split(list(weights.values())), strict=True))
         shares = {weight: self._split([weight])[0] for weight in set(weights.values())}
         return {line: shares[weight] for line, weight in weights.items()}
@@ -122,8 +102,10 @@ class SaleOrder(models.Model):
     def _get_schedule_amounts(self):
         """Return {schedule line: (untaxed, tax)} in the order's currency."""
         self.ensure_one()
-        result = {}
+        result = self._get_settled_totals()
         for line, base_lines in self._get_schedule_shares().items():
+            if line in result:
+                continue
             amounts = [base_line_amounts(base_line) for base_line in base_lines]
             result[line] = (
                 self.currency_id.round(sum(untaxed for untaxed, _tax in amounts)),
@@ -142,17 +124,20 @@ class SaleOrder(models.Model):
         """
         self.ensure_one()
         weights = self._get_weights()
+        final = self._get_final_line()
         is_split = any(weights[line] != 1 for line in schedule_lines)
         shares = self._get_schedule_shares() if is_split else {}
         result = {}
         for line in schedule_lines:
-            if weights[line] == 1:
+            if line == final:
+                values = self._prepare_final_invoice_lines()
+            elif weights[line] == 1:
                 values = self._prepare_whole_invoice_lines()
             else:
                 values = self._prepare_partial_invoice_lines(shares[line])
-            if weights[line] != 1 or line.kind == "period":
+            if line != final and (weights[line] != 1 or line.kind == "period"):
                 values.insert(0, self._prepare_invoice_heading(line))
-            result[line] = values
+            result[line] = self._tax_as_of_now(values)
         return result
 
     def _prepare_invoice_heading(self, schedule_line):

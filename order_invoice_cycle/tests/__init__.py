@@ -3,6 +3,7 @@ from . import test_dashboard
 from . import test_dashboard_access
 from . import test_import
 from . import test_terms
+from . import test_amendment
 from . import test_approval
 from . import test_approval_escalation
 from . import test_approval_evidence
@@ -22,12 +23,11 @@ from . import test_wizards
 from . import test_plan
 from . import test_schedule
 from . import test_schedule_amounts
+from . import test_schedule_editor
+from . import test_schedule_property
 from . import test_drafting
-from . import test_drafting_rows
 from . import test_renewal
 from . import test_publish
-from . import test_publish_check
-from . import test_publish_many
 from . import test_payment
 from . import test_driver
 from . import test_reminder
@@ -37,3 +37,4 @@ from . import test_confirmation_browser
 from . import test_dispute
 from . import test_mail_templates
 from . import test_security
+from . import test_settlement

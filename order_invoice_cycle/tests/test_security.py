@@ -49,9 +49,7 @@ ACCESS = {
 PUBLIC_METHODS = {
     "account.move": {
         "action_open_dispute",
-        "action_open_invoice_form",
         "action_publish",
-        "action_publish_green",
         "action_view_cycle_disputes",
         "action_view_cycle_messages",
         "action_view_cycle_reminders",
@@ -81,10 +79,12 @@ PUBLIC_METHODS = {
         "action_view_document",
     },
     "cycle.schedule.line": {
+        "action_draft_again",
         "action_draft_invoice",
         "action_hold",
         "action_release",
         "action_skip",
+        "action_take_rest",
         "action_view_invoice",
     },
     "res.partner": {
@@ -93,8 +93,10 @@ PUBLIC_METHODS = {
         "action_view_cycle_overdue",
     },
     "sale.order": {
+        "action_amend",
         "action_approve",
         "action_confirm_on_behalf",
+        "action_draft_credit_note",
         "action_mark_completed",
         "action_open_complete",
         "action_open_confirm_on_behalf",
@@ -105,6 +107,8 @@ PUBLIC_METHODS = {
         "action_resume",
         "action_send_confirmation",
         "action_show_verification",
+        "action_spread_difference",
+        "action_spread_evenly",
         "action_submit_for_approval",
         "action_terminate",
         "action_view_cycle_messages",

@@ -1,0 +1,74 @@
+from odoo import fields, models
+
+from ..tools.buckets import make_buckets
+
+
+class AccountMove(models.Model):
+    """What an invoice tells its scheduled payment: what it took, what it gave back."""
+
+    _inherit = "account.move"
+
+    is_replaced = fields.Boolean(
+        readonly=True,
+        copy=False,
+        help="It was credited in full, and its payment is invoiced again by another.",
+    )
+
+    def _get_cycle_buckets(self):
+        """Return the amounts of the lines tax by tax, negative for a credit note.
+
+        A cash rounding is no part of an order, and not among them.
+        """
+        self.ensure_one()
+        base_lines, _tax_lines = self._get_rounded_base_and_tax_lines()
+        products = self.invoice_line_ids.filtered(
+            lambda line: line.display_type == "product"
+        )
+        return make_buckets(
+            [line for line in base_lines if line["record"] in products],
+            sign=-1 if self.move_type == "out_refund" else 1,
+        )
+
+    def _post(self, soft=True):
+        posted = super()._post(soft)
+        posted._settle_deposits()
+        for line in posted.schedule_line_id.sudo():
+            for amendment in line.order_id.live_amendment_id:
+                amendment._keep_amendment_true(line)
+        return posted
+
+    def button_draft(self):
+        result = super().button_draft()
+        self._settle_deposits()
+        return result
+
+    def _settle_deposits(self):
+        moves = self.filtered(
+            lambda move: move.schedule_line_id or move.reversed_entry_id
+        )
+        (moves | moves.reversed_entry_id).schedule_line_id._settle_deposits()
+
+    def _hold_scheduled_payments(self, reason):
+        """The payment takes its share again once its invoice is gone."""
+        lines = self.schedule_line_id.sudo()
+        lines.filtered(lambda line: line.invoice_id <= self).settled_amounts = False
+        return super()._hold_scheduled_payments(reason)
+
+    def _get_amount_findings(self):
+        findings = super()._get_amount_findings()
+        # In superuser mode: the other invoice may be one that the user cannot see.
+        replaced = self.sudo().schedule_line_id.move_ids.filtered(
+            lambda move: (
+                move.is_replaced
+                and move.state == "posted"
+                and "posted" not in move.reversal_move_ids.mapped("state")
+            )
+        )
+        for invoice in replaced:
+            text = self.env._(
+                "It replaces %(invoice)s, which is not credited any more: the customer "
+                "would be charged twice. Credit that invoice, or delete this draft.",
+                invoice=invoice.name,
+            )
+            findings.append(("red", text))
+        return findings

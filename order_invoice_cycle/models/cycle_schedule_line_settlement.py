@@ -1,0 +1,148 @@
+from fractions import Fraction
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ..tools.buckets import merge_buckets, sum_buckets
+
+
+class CycleScheduleLine(models.Model):
+    """Settlement: what a payment's invoices really took of the order.
+
+    As a rule a payment takes its share, and nothing has to be written down. It is
+    settled when that is not so: a deposit was posted with other amounts or credited,
+    a person edited a draft and asked to spread the difference, or an amendment
+    changed the order after it was invoiced. The other payments share what is left.
+    """
+
+    _inherit = "cycle.schedule.line"
+
+    settled_amounts = fields.Json(
+        readonly=True,
+        copy=False,
+        help="What the invoices of this payment took of the order, tax by tax.",
+    )
+    invoice_difference = fields.Monetary(
+        string="Difference",
+        compute="_compute_invoice_difference",
+        help="How much more (or less) than scheduled its invoice charges.",
+    )
+    is_credited = fields.Boolean(
+        compute="_compute_is_credited",
+        help="Its invoice was credited in full; it is not invoiced again by itself.",
+    )
+
+    @api.depends("amount_total", "invoice_id.amount_total", "move_ids.line_ids.balance")
+    def _compute_invoice_difference(self):
+        for line in self:
+            invoice = line.sudo().invoice_id
+            difference = 0.0
+            if invoice and line.state != "cancelled":
+                rounding = invoice.line_ids.filtered(
+                    lambda item: item.display_type == "rounding"
+                )
+                charged = invoice.amount_total + sum(rounding.mapped("amount_currency"))
+                difference = line.currency_id.round(charged - line.amount_total)
+            line.invoice_difference = difference
+
+    @api.depends("invoice_id.payment_state")
+    def _compute_is_credited(self):
+        for line in self:
+            line.is_credited = line.sudo().invoice_id.payment_state == "reversed"
+
+    # === BUTTONS === #
+
+    def action_draft_again(self):
+        """Draft anew what a person took back: a deleted, cancelled, credited invoice.
+
+        :return: the draft invoices, ``account.move``
+        :raise UserError: when a line was neither put on hold nor credited
+        """
+        self.order_id.check_access("write")
+        for line in self:
+            if line.state != "held" and not line.is_credited:
+                raise UserError(
+                    self.env._(
+                        "“%(line)s” has nothing to draft again: its invoice was "
+                        "neither removed nor credited in full.",
+                        line=line.display_name,
+                    )
+                )
+        lines = self.sudo()
+        credited = lines.filtered("is_credited").invoice_id
+        credited.is_replaced = True
+        # The unique index has to know before the next invoice is inserted.
+        credited.flush_recordset(["is_replaced"])
+        lines.filtered("settled_amounts").settled_amounts = False
+        lines._draft_invoices()
+        return self.invoice_id
+
+    # === AMOUNTS === #
+
+    def _get_settled_buckets(self):
+        self.ensure_one()
+        return (self.settled_amounts or {}).get("buckets", [])
+
+    def _get_settled_share(self, total):
+        """Return the exact share of an order's total that was settled.
+
+        :param Fraction total: the order's total
+        """
+        amount = sum(sum_buckets(self._get_settled_buckets()))
+        return Fraction(str(round(amount, 6))) / total if total else Fraction(0)
+
+    def _get_net_buckets(self, with_drafts=False):
+        """Return what the invoices of this payment took, less their credit notes.
+
+        :param bool with_drafts: count a draft invoice as well
+        """
+        self.ensure_one()
+        states = ("posted", "draft") if with_drafts else ("posted",)
+        invoices = self.sudo().move_ids.filtered(lambda move: move.state in states)
+        credit_notes = invoices.reversal_move_ids.filtered(
+            lambda move: move.state == "posted"
+        )
+        return merge_buckets(
+            [
+                bucket
+                for move in invoices | credit_notes
+                for bucket in move._get_cycle_buckets()
+            ],
+            self.currency_id,
+            self.company_id.currency_id,
+        )
+
+    def _settle(self, with_drafts=False):
+        """Write down what the invoices took; the open payments share the rest."""
+        for line in self.sudo():
+            buckets = line._get_net_buckets(with_drafts)
+            line.settled_amounts = {"buckets": buckets}
+
+    def _settle_deposits(self):
+        """Let the final invoice deduct exactly what was posted of each deposit.
+
+        A deposit that was credited, or given up, restores what is due at the end.
+        """
+        for line in self.sudo():
+            order = line.order_id
+            if line.kind != "deposit" or order.state != "sale":
+                continue
+            if order.payment_mode == "recurring" or not line._is_decided():
+                continue
+            untaxed, tax = sum_buckets(line._get_net_buckets())
+            currency = line.currency_id
+            if currency.compare_amounts(untaxed, line.amount_untaxed) or (
+                currency.compare_amounts(tax, line.amount_tax)
+            ):
+                line._settle()
+
+    def _is_decided(self):
+        """Tell whether the invoice of a deposit is posted, or never will be."""
+        invoice = self.invoice_id
+        return invoice.state == "posted" if invoice else self.is_skipped
+
+    def action_skip(self):
+        """Give the lines up for good; what a deposit leaves is due at the end."""
+        result = super().action_skip()
+        self._settle_deposits()
+        return result

@@ -1,0 +1,411 @@
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Command
+
+from .sale_order import TERMS_FIELDS
+
+# What an amendment takes over from the order and may not change.
+FIXED_FIELDS = ["company_id", "partner_id", "currency_id", "payment_mode"]
+# What the billing periods of a running recurring order are counted by.
+RECURRENCE_FIELDS = [
+    "service_date_start",
+    "service_date_end",
+    "recurrence_interval",
+    "recurrence_unit",
+    "recurrence_count",
+    "recurrence_in_advance",
+]
+
+
+class SaleOrder(models.Model):
+    """Amendment: a changed version of a running order, agreed on like a new one.
+
+    It is a draft copy with the whole new terms, with approvals and a confirmation of
+    its own. Until the customer confirms it the order runs unchanged; then, in one
+    transaction, the order takes over lines and schedule. What was invoiced stays.
+    """
+
+    _inherit = "sale.order"
+
+    amendment_of_id = fields.Many2one(
+        "sale.order",
+        string="Amendment of",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="restrict",
+        help="The running order that this order changes once it is confirmed.",
+    )
+    amendment_ids = fields.One2many("sale.order", "amendment_of_id", readonly=True)
+    live_amendment_id = fields.Many2one(
+        "sale.order",
+        string="Amendment under way",
+        compute="_compute_live_amendment_id",
+    )
+    applied_amendment_id = fields.Many2one(
+        "sale.order",
+        string="Applied amendment",
+        readonly=True,
+        copy=False,
+        ondelete="restrict",
+        help="Its approvals and its confirmation are those of the present terms.",
+    )
+    date_amended = fields.Datetime(
+        string="Applied on",
+        readonly=True,
+        copy=False,
+        help="When this amendment was taken over by the order it changes.",
+    )
+
+    _one_live_amendment = models.UniqueIndex(
+        "(amendment_of_id) WHERE amendment_of_id IS NOT NULL"
+        " AND state IN ('draft', 'sent')",
+        "An amendment of this order is under way already.",
+    )
+
+    @api.depends("amendment_ids.state")
+    def _compute_live_amendment_id(self):
+        for order in self:
+            order.live_amendment_id = order.amendment_ids.filtered(
+                lambda amendment: amendment.state in ("draft", "sent")
+            )[:1]
+
+    # === BUTTONS === #
+
+    def action_amend(self):
+        """Begin an amendment of a running order and open it.
+
+        :return: the action that opens the draft with the order's present terms
+        :raise UserError: when the order is not running, or is being amended already
+        """
+        self.ensure_one()
+        self.check_access("write")
+        self._check_running()
+        self._lock_for_answer()
+        if self.live_amendment_id:
+            raise UserError(
+                self.env._(
+                    "Order %(order)s is being amended already by %(amendment)s. "
+                    "Change that one, or cancel it first.",
+                    order=self.name,
+                    amendment=self.live_amendment_id.name,
+                )
+            )
+        # In superuser mode for the settled amounts; the author stays the user.
+        amendment = self.sudo().copy(self._prepare_amendment()).sudo(False)
+        self._message_log(
+            body=self.env._("Amendment %s was begun.", amendment._get_html_link())
+        )
+        return self._get_order_action(amendment)
+
+    def _get_order_action(self, order):
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self._name,
+            "res_id": order.id,
+            "view_mode": "form",
+            "views": [(False, "form")],
+        }
+
+    # === BEGINNING === #
+
+    def _prepare_amendment(self):
+        """Return what the copy of the order has beside what every copy has."""
+        number = len(self.sudo().amendment_ids) + 2
+        lines = self.order_line.filtered(lambda line: not line.is_downpayment)
+        return {
+            "name": f"{self.name}-{number}",
+            "amendment_of_id": self.id,
+            "user_id": self.user_id.id,
+            "term_number": self.term_number,
+            "order_line": [
+                Command.create({**line.copy_data()[0], "amended_line_id": line.id})
+                for line in lines.sorted()
+            ],
+            "schedule_line_ids": self.sudo()._prepare_amended_schedule(),
+        }
+
+    def _prepare_amended_schedule(self):
+        """Return the commands of the amendment's schedule.
+
+        What was invoiced stays as a fixed amount; of what is open, the last payment
+        takes the rest, unless one does already.
+        """
+        lines = self.schedule_line_ids.filtered(
+            lambda line: (
+                line.term_number <= self.term_number
+                and (line._is_posted() or not line.is_skipped)
+            )
+        ).sorted(lambda line: (line.sequence, line.id))
+        result = [line._prepare_amended_line() for line in lines]
+        is_open = [not line._is_posted() for line in lines]
+        rows = [row for row, free in zip(result, is_open, strict=True) if free]
+        has_rest = any(row["amount_type"] == "rest" for row in rows)
+        if rows and not all(is_open) and not has_rest:
+            rows[-1].update(amount_type="rest", percent=0.0, amount_fixed=0.0)
+        return [Command.create(row) for row in result]
+
+    def _prepare_schedule(self):
+        # An amendment keeps what was invoiced; a person spreads the rest anew.
+        if self.amendment_of_id:
+            return None
+        return super()._prepare_schedule()
+
+    # === CHECKS === #
+
+    def _get_schedule_problem(self):
+        return self._get_amendment_problem() or super()._get_schedule_problem()
+
+    def _get_amendment_problem(self):
+        """Return why these terms cannot amend the order, or False."""
+        order = self.amendment_of_id
+        if not order:
+            return False
+        if order.state != "sale":
+            return self.env._("Order %s, which it amends, is not running.", order.name)
+        fixed = [*FIXED_FIELDS]
+        if order.payment_mode == "recurring":
+            fixed += RECURRENCE_FIELDS
+        for name in fixed:
+            if self[name] != order[name]:
+                return self.env._(
+                    "An amendment keeps “%(field)s” of order %(order)s. Set it back, "
+                    "or end that order and make a new one.",
+                    field=self._fields[name]._description_string(self.env),
+                    order=order.name,
+                )
+        return False
+
+    def _get_schedule_sum_problem(self):
+        settled = self.schedule_line_ids.filtered("settled_amounts")
+        invoiced = sum(settled.mapped("amount_total"))
+        if (
+            not settled
+            or self.currency_id.compare_amounts(self.amount_total, invoiced) > 0
+        ):
+            return super()._get_schedule_sum_problem()
+        others = (self.schedule_line_ids - settled).filtered(
+            lambda line: line.amount_type != "rest"
+        )
+        return others and self.env._(
+            "%(amount)s were invoiced already, so nothing is left for “%(line)s”. "
+            "Remove it, or let it take the rest.",
+            amount=self.currency_id.format(invoiced),
+            line=others[0].name,
+        )
+
+    @api.constrains("state", *TERMS_FIELDS)
+    def _check_confirmed_terms(self):
+        for order in self.filtered("amendment_of_id"):
+            if order.state == "sale":
+                raise ValidationError(
+                    self.env._(
+                        "Amendment %(amendment)s does not become an order of its own: "
+                        "once confirmed it changes order %(order)s.",
+                        amendment=order.name,
+                        order=order.amendment_of_id.name,
+                    )
+                )
+            if order.date_amended and not order._is_confirmed_by_customer():
+                raise ValidationError(
+                    self.env._(
+                        "Amendment %(amendment)s was confirmed and applied to order "
+                        "%(order)s: it cannot be changed. Amend that order again.",
+                        amendment=order.name,
+                        order=order.amendment_of_id.name,
+                    )
+                )
+        return super()._check_confirmed_terms()
+
+    def _confirmation_error_message(self):
+        if self.amendment_of_id:
+            return self.env._(
+                "Amendment %(amendment)s is confirmed by the customer's link, and then "
+                "changes order %(order)s.",
+                amendment=self.name,
+                order=self.amendment_of_id.name,
+            )
+        return super()._confirmation_error_message()
+
+    # === WHOSE APPROVALS AND CONFIRMATION COUNT === #
+
+    def _get_terms_source(self):
+        """Return the order whose approvals and confirmation are for these terms."""
+        amendment = self.sudo().applied_amendment_id
+        if amendment and amendment.terms_hash == self.terms_hash:
+            return amendment
+        return self
+
+    def _get_current_approvals(self):
+        source = self._get_terms_source()
+        return super(SaleOrder, source)._get_current_approvals()
+
+    def _get_current_confirmations(self):
+        source = self._get_terms_source()
+        return super(SaleOrder, source)._get_current_confirmations()
+
+    # === APPLYING === #
+
+    def _become_sale(self):
+        if not self.amendment_of_id:
+            return super()._become_sale()
+        return self.with_user(SUPERUSER_ID)._apply_amendment()
+
+    def _apply_amendment(self):
+        """Let the amended order take over the confirmed terms, all or nothing.
+
+        :raise UserError: when the order would not have exactly these terms
+        """
+        self.ensure_one()
+        order = self.amendment_of_id.with_company(self.company_id)
+        order._lock_for_answer()
+        order._check_running()
+        is_locked = order.locked
+        lines = order.schedule_line_ids
+        lines.filtered(lambda line: line.state == "drafted")._drop_drafts()
+        lines.filtered(lambda line: line._is_posted())._settle()
+        # An offer for a moment: the terms of a sale cannot be written.
+        order.write({"state": "draft", "locked": False})
+        order.write(self._prepare_amended_terms(order))
+        if order.terms_hash != self.terms_hash:
+            raise UserError(
+                self.env._(
+                    "Amendment %(amendment)s cannot be applied: order %(order)s "
+                    "changed meanwhile. Cancel the amendment and begin a new one.",
+                    amendment=self.name,
+                    order=order.name,
+                )
+            )
+        self.write({"state": "cancel", "date_amended": fields.Datetime.now()})
+        order.write(
+            {
+                "state": "sale",
+                "locked": is_locked,
+                "applied_amendment_id": self.id,
+                "terms_version": order.terms_version + 1,
+                "cycle_fiscal_position_id": order.fiscal_position_id.id,
+            }
+        )
+        order._after_amendment(self)
+
+    def _prepare_amended_terms(self, order):
+        """Return the values that give ``order`` the terms of this amendment."""
+        header = [name for name in TERMS_FIELDS if name not in FIXED_FIELDS]
+        values = {name: _plain(self[name]) for name in header}
+        values["order_line"] = self._prepare_line_commands(
+            self.order_line, order.order_line
+        )
+        if order.payment_mode != "recurring":
+            values["schedule_line_ids"] = self._prepare_line_commands(
+                self.schedule_line_ids, order.schedule_line_ids
+            )
+        else:
+            values["schedule_line_ids"] = []
+        return values
+
+    def _prepare_line_commands(self, lines, present):
+        """Return commands that make ``present`` lines like ``lines``, in their order.
+
+        A line that was taken from a present one changes that one, so that its
+        invoices stay linked; a present line that nothing was taken from goes.
+        """
+        lines = lines.sorted(lambda line: (line.sequence, line.id))
+        commands, kept = [], present.browse()
+        for position, line in enumerate(lines, start=1):
+            values = {**line._get_amended_values(), "sequence": position * 10}
+            origin = line.amended_line_id & present
+            if origin:
+                kept |= origin
+                commands.append(Command.update(origin.id, values))
+            else:
+                commands.append(Command.create(values))
+        gone = present - kept
+        return [Command.delete(line.id) for line in gone] + commands
+
+    def _after_amendment(self, amendment):
+        """Date the new payments, and say what has to be decided."""
+        self.ensure_one()
+        today = self.company_id._cycle_today()
+        undated = self.schedule_line_ids.filtered(lambda line: not line.date_due)
+        undated._set_triggered("confirmation", today)
+        if self.date_completed:
+            undated._set_triggered("completion", self.date_completed)
+        if self.payment_mode != "recurring":
+            self.schedule_line_ids.filtered(
+                lambda line: (
+                    not line.settled_amounts
+                    and self.currency_id.is_zero(line.amount_total)
+                    and not self.currency_id.is_zero(self.amount_total)
+                )
+            ).is_skipped = True
+        self.message_post(
+            body=self.env._(
+                "Amended by %(amendment)s: version %(version)s.",
+                amendment=amendment._get_html_link(),
+                version=self.terms_version,
+            ),
+            subtype_xmlid="mail.mt_note",
+        )
+        self._propose_credit_note()
+        self._trigger_drafting()
+
+    # === WHILE AN AMENDMENT IS UNDER WAY === #
+
+    def _keep_amendment_true(self, schedule_line):
+        """Take over a payment that was published while the amendment is under way.
+
+        Where the amendment would remove it, move it, or leave nobody to pay the
+        rest, its terms change, and so it has to be approved and confirmed again.
+        """
+        self.ensure_one()
+        copy = self.schedule_line_ids.filtered(
+            lambda line: line.amended_line_id == schedule_line
+        )
+        others = (self.schedule_line_ids - copy).filtered(
+            lambda line: not line.settled_amounts
+        )
+        if copy.settled_amounts or (
+            others and copy and copy._get_due_terms() == schedule_line._get_due_terms()
+        ):
+            return
+        values = schedule_line._prepare_amended_line()
+        if copy:
+            copy.write(values)
+        else:
+            self.schedule_line_ids = [Command.create(values)]
+        self._job_notify_owner(
+            self.env._(
+                "“%(line)s” was invoiced meanwhile and stays as it is. Check the "
+                "schedule of the amendment and submit it again.",
+                line=schedule_line.display_name,
+            )
+        )
+
+    def _action_cancel(self):
+        result = super()._action_cancel()
+        live = self.sudo().live_amendment_id
+        if live:
+            live._action_cancel()
+        return result
+
+    def action_draft(self):
+        """Set cancelled orders back to quotation, but for amendments that count."""
+        for order in self.filtered("date_amended"):
+            raise UserError(
+                self.env._(
+                    "Amendment %(amendment)s was applied to order %(order)s: it cannot "
+                    "be offered again. Amend that order.",
+                    amendment=order.name,
+                    order=order.amendment_of_id.name,
+                )
+            )
+        self.sudo().applied_amendment_id = False
+        return super().action_draft()
+
+    def _get_cycle_stage(self):
+        return "applied" if self.date_amended else super()._get_cycle_stage()
+
+
+def _plain(value):
+    """Return a field's value as ``write`` takes it."""
+    return value.id if isinstance(value, models.BaseModel) else value

@@ -1,0 +1,111 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ..tools.buckets import sum_buckets
+from .cycle_schedule_line import TERMS_FIELDS as SCHEDULE_TERMS_FIELDS
+from .sale_order_line import TERMS_FIELDS as LINE_TERMS_FIELDS
+
+# Written by the system only: what invoices took, and where a line comes from.
+SYSTEM_FIELDS = {"settled_amounts", "amended_line_id"}
+
+
+class SaleOrderLine(models.Model):
+    """A line of an amendment knows the line of the running order that it changes."""
+
+    _inherit = "sale.order.line"
+
+    amended_line_id = fields.Many2one(
+        "sale.order.line", readonly=True, copy=False, index="btree_not_null"
+    )
+
+    def _get_amended_values(self):
+        """Return this line's terms as values for the line of the running order."""
+        self.ensure_one()
+        names = [name for name in LINE_TERMS_FIELDS if name != "order_id"]
+        values = {name: self[name] for name in names}
+        return {
+            **self._convert_to_write(values),
+            "tax_ids": [fields.Command.set(self.tax_ids.ids)],
+        }
+
+
+class CycleScheduleLine(models.Model):
+    """A payment of an amendment knows the payment of the running order it changes."""
+
+    _inherit = "cycle.schedule.line"
+
+    amended_line_id = fields.Many2one(
+        "cycle.schedule.line", readonly=True, copy=False, index="btree_not_null"
+    )
+
+    @api.model
+    def _has_field_access(self, field, operation):
+        """Keep people and remote calls from writing what the system writes down."""
+        if operation == "write" and not self.env.su and field.name in SYSTEM_FIELDS:
+            return False
+        return super()._has_field_access(field, operation)
+
+    def _is_posted(self):
+        """Tell whether an invoice of this payment was published, even if credited."""
+        self.ensure_one()
+        return any(move.state == "posted" for move in self.sudo().move_ids)
+
+    def _get_due_terms(self):
+        terms = self._get_terms()
+        return terms.get("due"), terms.get("delay")
+
+    def _prepare_amended_line(self):
+        """Return the values of this payment in an amendment of its order."""
+        self.ensure_one()
+        values = {
+            **self._get_amended_values(),
+            "amended_line_id": self.id,
+            "period_start": self.period_start,
+            "period_end": self.period_end,
+            "period_share": self.period_share,
+            "term_number": self.term_number,
+            "date_due": self.date_due,
+        }
+        if self._is_posted():
+            buckets = self._get_net_buckets()
+            values["settled_amounts"] = {"buckets": buckets}
+            if self.order_id.payment_mode != "recurring":
+                total = sum(sum_buckets(buckets))
+                values.update(
+                    amount_type="fixed",
+                    amount_fixed=self.currency_id.round(total),
+                    percent=0.0,
+                )
+        return values
+
+    def _get_amended_values(self):
+        """Return this payment's terms as values for the running order's payment."""
+        self.ensure_one()
+        names = [name for name in SCHEDULE_TERMS_FIELDS if name != "order_id"]
+        values = {name: self[name] for name in names}
+        if self.trigger != "date" and not self.date_due:
+            # The day on which its event happened is no term: it stays.
+            values.pop("date_due")
+        return values
+
+    def write(self, vals):
+        """Refuse to change what was invoiced in an amendment."""
+        if not self.env.su and set(vals) & (set(SCHEDULE_TERMS_FIELDS) - {"sequence"}):
+            self._check_not_settled()
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_settled(self):
+        if not self.env.su:
+            self._check_not_settled()
+
+    def _check_not_settled(self):
+        for line in self:
+            if line.settled_amounts:
+                raise UserError(
+                    self.env._(
+                        "“%(line)s” was invoiced already and stays as it is. Change "
+                        "the payments that are open.",
+                        line=line.display_name,
+                    )
+                )

@@ -1,0 +1,268 @@
+from fractions import Fraction
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Command
+
+from ..tools.buckets import deduct, has_same_rates, sum_buckets
+
+DEDUCTION_SEQUENCE = 100000  # after every line of the order
+
+
+class SaleOrder(models.Model):
+    """Settlement: the open payments share what the settled ones left of the order."""
+
+    _inherit = "sale.order"
+
+    schedule_difference = fields.Monetary(
+        compute="_compute_schedule_difference",
+        help="How much more (or less) than scheduled the invoices charge.",
+    )
+    has_schedule_difference = fields.Boolean(compute="_compute_schedule_difference")
+    cycle_fiscal_position_id = fields.Many2one(
+        "account.fiscal.position",
+        string="Fiscal position when confirmed",
+        readonly=True,
+        copy=False,
+    )
+
+    @api.depends("schedule_line_ids.invoice_difference")
+    def _compute_schedule_difference(self):
+        for order in self:
+            differences = order.schedule_line_ids.mapped("invoice_difference")
+            order.schedule_difference = sum(differences)
+            order.has_schedule_difference = order.state == "sale" and any(differences)
+
+    # === SPREADING A DIFFERENCE === #
+
+    def action_spread_difference(self):
+        """Let the payments without an invoice share what the invoices left.
+
+        :raise UserError: when nothing differs, or no payment is left to take it
+        """
+        for order in self:
+            order.check_access("write")
+            order._check_running()
+            order._spread_difference()
+
+    def _spread_difference(self):
+        self.ensure_one()
+        lines = self.schedule_line_ids
+        if not self.has_schedule_difference:
+            problem = self.env._("Its invoices are as scheduled.")
+        elif self.payment_mode == "recurring":
+            problem = self.env._(
+                "Each billing period stands by itself. Change the draft, or credit "
+                "the invoice."
+            )
+        elif not lines.filtered(lambda x: x.state in ("waiting", "planned", "held")):
+            problem = self.env._(
+                "No payment is left that could take the difference. Change the draft, "
+                "or credit the invoice."
+            )
+        else:
+            lines.filtered(
+                lambda line: line.invoice_id and not line.is_credited
+            )._settle(with_drafts=True)
+            self._message_log(
+                body=self.env._(
+                    "The difference between the invoices and the schedule was spread "
+                    "over the payments without an invoice."
+                )
+            )
+            return
+        raise UserError(
+            self.env._(
+                "There is nothing to spread on order %(order)s. %(problem)s",
+                order=self.name,
+                problem=problem,
+            )
+        )
+
+    # === SHARES BESIDE SETTLED PAYMENTS === #
+
+    def _get_weights_beside_settled(self):
+        """Return the weights when some payments are settled: they have their amount.
+
+        On a running order the others make up the rest exactly; on an offer what is
+        missing stays visible, so that a person corrects it.
+        """
+        lines = self.schedule_line_ids
+        total = Fraction(str(round(self.amount_total, 6)))
+        settled = lines.filtered("settled_amounts")
+        weights = {line: line._get_settled_share(total) for line in settled}
+        left = max(1 - sum(weights.values()), Fraction(0)) if total else Fraction(0)
+        rest = (lines - settled).filtered(lambda line: line.amount_type == "rest")
+        others = lines - settled - rest
+        shares = {line: line._get_share(total) for line in others}
+        missing = max(left - sum(shares.values()), Fraction(0))
+        shares.update((line, missing / len(rest)) for line in rest)
+        wanted = sum(shares.values())
+        if self.state == "sale" and wanted:
+            shares = {line: share * left / wanted for line, share in shares.items()}
+        return weights | shares
+
+    def _get_shares_beside_settled(self, weights):
+        """Return {line: base lines} of the payments that are not settled."""
+        lines = [line for line in weights if not line.settled_amounts]
+        if not lines:
+            return {}
+        base_lines, _excess = self._get_open_base_lines()
+        left = 1 - sum(share for line, share in weights.items() if line not in lines)
+        if left <= 0:
+            # Nothing is left: the base lines are empty, whoever takes them.
+            shares = [Fraction(1, len(lines))] * len(lines)
+        else:
+            shares = [weights[line] / left for line in lines]
+        return dict(zip(lines, self._split(shares, base_lines), strict=True))
+
+    def _get_open_base_lines(self):
+        """Return the base lines of what is open, and the excess that was invoiced."""
+        self.ensure_one()
+        buckets = [
+            bucket
+            for line in self.schedule_line_ids
+            for bucket in line._get_settled_buckets()
+        ]
+        return deduct(self._get_rounded_base_lines(), buckets, self.company_id)
+
+    def _get_settled_totals(self):
+        """Return {schedule line: (untaxed, tax)} of the settled payments."""
+        return {
+            line: sum_buckets(line._get_settled_buckets())
+            for line in self.schedule_line_ids
+            if line.settled_amounts
+        }
+
+    # === THE FINAL INVOICE === #
+
+    def _get_final_line(self):
+        """Return the payment whose invoice deducts the deposits, or an empty one.
+
+        It is the one payment that is no deposit, once every deposit was posted or
+        given up; taxes must not have changed since.
+        """
+        self.ensure_one()
+        none = self.env["cycle.schedule.line"]
+        if self.payment_mode == "recurring":
+            return none
+        deposits = self.schedule_line_ids.filtered(lambda x: x.kind == "deposit")
+        final = (self.schedule_line_ids - deposits).filtered(lambda x: not x.is_skipped)
+        if len(final) != 1 or not all(line._is_decided() for line in deposits):
+            return none
+        buckets = [bucket for x in deposits for bucket in x._get_net_buckets()]
+        base_lines = self._get_rounded_base_lines()
+        if not buckets or self._has_other_taxes_now():
+            return none
+        if not has_same_rates(base_lines, buckets, self.company_id):
+            return none
+        return none if deduct(base_lines, buckets, self.company_id)[1] else final
+
+    def _prepare_final_invoice_lines(self):
+        """Return the order's own lines, less each deposit as it was posted."""
+        result = self._prepare_whole_invoice_lines()
+        deposits = self.schedule_line_ids.filtered(lambda line: line.kind == "deposit")
+        result.append(
+            {
+                "display_type": "line_section",
+                "name": self.env._("Less the deposits already invoiced"),
+                "sequence": DEDUCTION_SEQUENCE,
+            }
+        )
+        for deposit in deposits.filtered("invoice_id"):
+            for bucket in deposit._get_net_buckets():
+                result.append(self._prepare_deduction(deposit.invoice_id, bucket))
+        return result
+
+    def _prepare_deduction(self, invoice, bucket):
+        """Return the line that deducts one set of taxes of a deposit invoice."""
+        return {
+            **self._prepare_fixed_line(bucket, -1.0),
+            "name": self.env._(
+                "Deposit %(invoice)s of %(date)s",
+                invoice=invoice.name,
+                date=self._format_document_date(invoice.invoice_date),
+            ),
+            "sequence": DEDUCTION_SEQUENCE + 1,
+        }
+
+    def _prepare_fixed_line(self, bucket, quantity):
+        """Return an invoice line with exactly the amounts of a bucket."""
+        taxes = self.env["account.tax"].browse(bucket["taxes"])
+        price = bucket["untaxed"][0] + sum(
+            amounts[0]
+            for tax, amounts in bucket["tax"].items()
+            if tax.isdigit() and taxes.browse(int(tax)).price_include
+        )
+        # Core adds up by order line what was invoiced: the first with these taxes.
+        lines = self._get_priced_lines()
+        line = lines.filtered(lambda x: x.tax_ids.ids == taxes.ids)[:1] or lines[:1]
+        return {
+            "display_type": "product",
+            "sale_line_ids": [Command.link(line.id)],
+            "quantity": quantity,
+            "price_unit": price,
+            "tax_ids": [Command.set(taxes.ids)],
+            "account_id": bucket["account"],
+            "extra_tax_data": self._prepare_fixed_taxes(bucket, price, quantity),
+        }
+
+    def _prepare_fixed_taxes(self, bucket, price, quantity):
+        """Return the ``extra_tax_data`` that fix a line to the amounts of a bucket."""
+        names = ("tax_amount_currency", "tax_amount", "base_amount_currency")
+        fixed = {
+            tax: {
+                name: amount * quantity
+                for name, amount in zip((*names, "base_amount"), amounts, strict=True)
+            }
+            for tax, amounts in bucket["tax"].items()
+            if tax.isdigit()
+        }
+        return fixed and {
+            "manual_total_excluded_currency": bucket["untaxed"][0] * quantity,
+            "manual_total_excluded": bucket["untaxed"][1] * quantity,
+            "manual_tax_amounts": fixed,
+            "currency_id": self.currency_id.id,
+            "price_unit": price,
+            "discount": 0.0,
+            "quantity": quantity,
+            "rate": bucket["rate"],
+        }
+
+    # === TAXES OF THE INVOICE DATE === #
+
+    def _start_schedule(self):
+        for order in self.sudo():
+            order.cycle_fiscal_position_id = order.fiscal_position_id
+        return super()._start_schedule()
+
+    def _has_other_taxes_now(self):
+        """Tell whether another fiscal position applies than the confirmed one."""
+        self.ensure_one()
+        return (
+            self.state == "sale"
+            and self.fiscal_position_id != self.cycle_fiscal_position_id
+        )
+
+    def _tax_as_of_now(self, invoice_lines):
+        """Tax prepared invoice lines by the order's present fiscal position.
+
+        What was agreed is the price; the taxes are those of the invoice date.
+        """
+        if not self._has_other_taxes_now():
+            return invoice_lines
+        for values in invoice_lines:
+            if not values.get("sale_line_ids"):
+                continue
+            line = self.order_line.browse(values["sale_line_ids"][0][1])
+            taxes = line._get_taxes_now()
+            if taxes == line.tax_ids:
+                continue
+            extra = values.get("extra_tax_data") or {}
+            if "manual_total_excluded_currency" in extra:
+                included = any(taxes.mapped("price_include"))
+                if not included and values["quantity"] == 1:
+                    values["price_unit"] = extra["manual_total_excluded_currency"]
+            values["tax_ids"] = [Command.set(taxes.ids)]
+            values["extra_tax_data"] = False
+        return invoice_lines

@@ -1,0 +1,222 @@
+from odoo.exceptions import UserError
+from odoo.fields import Command
+from odoo.tests import Form
+
+from .common import CycleCommon
+
+
+class TestSettlement(CycleCommon):
+    """What invoices really took of an order, and who pays the rest."""
+
+    def _create_deposit_order(self, **values):
+        """Return a running order with a deposit of 30 %, 369.00 of 1230.00."""
+        order = self._running_order(plan="deposit_30", **values)
+        deposit = self._draft(order)
+        self.assertEqual(deposit.amount_total, 369.0)
+        return order, deposit
+
+    def _draft_final(self, order):
+        order.action_mark_completed("2027-03-01")
+        return self._draft(order)
+
+    def _edit(self, move, **values):
+        """Change the first product line of a draft, as a person does in the form."""
+        line = move.invoice_line_ids.filtered(lambda x: x.display_type == "product")[0]
+        with Form(move) as form:
+            index = move.invoice_line_ids.sorted().ids.index(line.id)
+            with form.invoice_line_ids.edit(index) as edited:
+                for field, value in values.items():
+                    edited[field] = value
+
+    # === THE FINAL INVOICE DEDUCTS THE DEPOSITS === #
+
+    def test_final_invoice_quotes_and_deducts_the_deposit(self):
+        order, deposit = self._create_deposit_order()
+        self._publish(deposit, today="2027-01-22")
+        final = self._draft_final(order)
+        self.assertEqual(final.amount_untaxed, 700.0)
+        self.assertEqual(final.amount_tax, 161.0)
+        self.assertRecordValues(
+            final.invoice_line_ids.sorted("sequence"),
+            [
+                {"name": "Support", "quantity": 1.0, "price_subtotal": 1000.0},
+                {
+                    "name": "Less the deposits already invoiced",
+                    "quantity": 0.0,
+                    "price_subtotal": 0.0,
+                },
+                {
+                    "name": f"Deposit {deposit.name} of 22 Jan 2027",
+                    "quantity": -1.0,
+                    "price_subtotal": -300.0,
+                },
+            ],
+        )
+        self.assertEqual(final.publish_check_state, "green")
+        self._publish(final, today="2027-03-02")
+        self.assertEqual(
+            sum((deposit | final).mapped("amount_total")), order.amount_total
+        )
+        self.assertEqual(order.amount_invoiced, order.amount_total)
+
+    def test_final_invoice_deducts_each_rate_as_it_was_posted(self):
+        lines = [
+            self._create_line(333.33),
+            self._create_line(66.67, self.tax_8, discount=7.5),
+            self._create_line(99.99, self._create_tax(5, name="5 incl"), name="Third"),
+        ]
+        order = self._running_order(plan="deposit_30", lines=lines)
+        deposit = self._publish(self._draft(order), today="2027-01-22")
+        final = self._publish(self._draft_final(order), today="2027-03-02")
+        moves = deposit | final
+        for tax in order.order_line.tax_ids:
+            items = moves.line_ids.filtered(lambda x, tax=tax: x.tax_line_id == tax)
+            expected = sum(
+                order.order_line.filtered(lambda x, tax=tax: x.tax_ids == tax).mapped(
+                    "price_tax"
+                )
+            )
+            self.assertAlmostEqual(-sum(items.mapped("balance")), expected, 2)
+        self.assertEqual(sum(moves.mapped("amount_untaxed")), order.amount_untaxed)
+
+    def test_final_invoice_deducts_what_a_person_made_of_the_deposit(self):
+        order, deposit = self._create_deposit_order()
+        self._edit(deposit, price_unit=400.0)
+        self._publish(deposit)
+        self.assertEqual(order.schedule_line_ids.mapped("amount_total"), [492.0, 738.0])
+        final = self._draft_final(order)
+        self.assertEqual(final.amount_total, 738.0)
+
+    def test_credited_deposit_restores_what_is_due(self):
+        order, deposit = self._create_deposit_order()
+        self._publish(deposit)
+        self._reverse_invoice(deposit, post=True)
+        self.assertEqual(order.schedule_line_ids.mapped("amount_total"), [0.0, 1230.0])
+        self.assertEqual(self._draft_final(order).amount_total, 1230.0)
+
+    def test_partly_credited_deposit_is_deducted_less_its_credit_note(self):
+        order, deposit = self._create_deposit_order()
+        self._publish(deposit)
+        credit_note = self._reverse_invoice(deposit)
+        self._edit(credit_note, price_unit=100.0)
+        credit_note.action_post()
+        self.assertEqual(order.schedule_line_ids.mapped("amount_total"), [246.0, 984.0])
+        self.assertEqual(self._draft_final(order).amount_total, 984.0)
+        credit_note.button_draft()
+        self.assertEqual(order.schedule_line_ids.mapped("amount_total"), [369.0, 861.0])
+
+    def test_skipped_deposit_is_due_at_the_end(self):
+        order = self._running_order(plan="deposit_30")
+        order.schedule_line_ids[0].action_skip()
+        self.assertEqual(order.schedule_line_ids.mapped("amount_total"), [0.0, 1230.0])
+        self.assertEqual(self._draft_final(order).amount_total, 1230.0)
+
+    def test_final_invoice_is_zero_when_the_deposit_took_everything(self):
+        for price in (1000.0, 1000.01):
+            with self.subTest(price=price):
+                order, deposit = self._create_deposit_order()
+                self._edit(deposit, price_unit=price)
+                self._publish(deposit)
+                final = self._draft_final(order)
+                self.assertEqual(final.move_type, "out_invoice")
+                self.assertEqual(final.amount_total, 0.0)
+                self._publish(final, today="2027-03-02")
+                self.assertEqual(final.state, "posted")
+
+    # === A DRAFT THAT A PERSON EDITS === #
+
+    def test_difference_is_shown_and_spread_only_when_asked(self):
+        order = self._running_order(plan="instalments_3")
+        lines = order.schedule_line_ids
+        draft = self._draft(order, "2027-01-08")
+        self._edit(draft, price_unit=400.0)
+        self.assertEqual(lines.mapped("invoice_difference"), [82.0, 0.0, 0.0])
+        self.assertEqual(order.schedule_difference, 82.0)
+        self.assertEqual(lines.mapped("amount_total"), [410.0] * 3)
+        terms = order.terms_hash
+        order.with_user(self.user_sales).action_spread_difference()
+        self.assertEqual(lines.mapped("amount_total"), [492.0, 369.0, 369.0])
+        self.assertFalse(order.has_schedule_difference)
+        self.assertEqual(order.terms_hash, terms)
+        moves = self._publish(draft | self._draft(order))
+        self.assertEqual(sum(moves.mapped("amount_total")), order.amount_total)
+        self.assertEqual(sum(moves.mapped("amount_tax")), order.amount_tax)
+
+    def test_spreading_is_refused_when_there_is_nothing_to_spread(self):
+        order = self._running_order(plan="instalments_3")
+        with self.assertRaisesRegex(UserError, "are as scheduled"):
+            order.action_spread_difference()
+        draft = self._draft(order)[0]
+        self._edit(draft, price_unit=400.0)
+        with self.assertRaisesRegex(UserError, "No payment is left"):
+            order.action_spread_difference()
+
+    def test_payment_takes_its_share_again_when_its_edited_draft_is_deleted(self):
+        order = self._running_order(plan="instalments_3")
+        draft = self._draft(order, "2027-01-08")
+        self._edit(draft, price_unit=400.0)
+        order.action_spread_difference()
+        draft.unlink()
+        self.assertEqual(order.schedule_line_ids.mapped("amount_total"), [410.0] * 3)
+
+    # === DRAFT AGAIN === #
+
+    def test_credited_payment_is_drafted_again_when_a_person_asks(self):
+        order = self._running_order(plan="instalments_3")
+        invoice = self._publish(self._draft(order, "2027-01-08"))
+        line = invoice.schedule_line_id
+        credit_note = self._reverse_invoice(invoice, post=True)
+        self.assertEqual(line.state, "cancelled")
+        self.assertTrue(line.is_credited)
+        again = line.with_user(self.user_sales).action_draft_again()
+        self.assertEqual(line.invoice_id, again)
+        self.assertEqual(again.amount_total, 410.0)
+        self.assertEqual(line.state, "drafted")
+        self.assertEqual(again.publish_check_state, "green")
+        credit_note.button_draft()
+        again.invalidate_recordset(["publish_check_state", "publish_check_note"])
+        self.assertEqual(again.publish_check_state, "red")
+        self.assertIn("charged twice", again.publish_check_note)
+
+    def test_held_payment_is_drafted_again_and_others_are_refused(self):
+        order = self._running_order(plan="instalments_3")
+        self._draft(order, "2027-01-08").unlink()
+        held, planned = order.schedule_line_ids[:2]
+        held.action_draft_again()
+        self.assertEqual(held.state, "drafted")
+        with self.assertRaisesRegex(UserError, "nothing to draft again"):
+            planned.action_draft_again()
+
+    # === TAXES OF THE INVOICE DATE === #
+
+    def test_draft_has_the_taxes_of_a_fiscal_position_changed_meanwhile(self):
+        zero = self._create_tax(0, name="EU 0 %")
+        position = self.env["account.fiscal.position"].create(
+            {"name": "Intra-EU", "company_id": self.company.id}
+        )
+        zero.write(
+            {
+                "fiscal_position_ids": [Command.set(position.ids)],
+                "original_tax_ids": [Command.set(self.tax_23.ids)],
+            }
+        )
+        order = self._running_order(plan="instalments_3")
+        first = self._publish(self._draft(order, "2027-01-08"))
+        order.fiscal_position_id = position
+        second = self._draft(order, "2027-02-08")
+        self.assertEqual(first.amount_total, 410.0)
+        self.assertEqual(second.invoice_line_ids.tax_ids, zero)
+        self.assertEqual(second.amount_untaxed, 333.33)
+        self.assertEqual(second.amount_total, 333.33)
+        self.assertEqual(second.publish_check_state, "amber")
+        self.assertIn("the confirmed schedule says", second.publish_check_note)
+        self.assertEqual(order.amount_total, 1230.0)
+
+    def test_draft_has_the_rate_of_its_date_when_the_rate_changed(self):
+        order, deposit = self._create_deposit_order()
+        self._publish(deposit)
+        self.tax_23.amount = 25
+        final = self._draft_final(order)
+        self.assertEqual(final.amount_untaxed, 700.0)
+        self.assertEqual(final.amount_tax, 175.0)
+        self.assertIn("the confirmed schedule says", final.publish_check_note)
