@@ -48,6 +48,7 @@
         "views/cycle_reminder_level_views.xml",
         "views/cycle_reminder_views.xml",
         "views/cycle_dispute_views.xml",
+        "views/cycle_health_views.xml",
         "views/sale_order_views.xml",
         "views/account_move_views.xml",
         "views/account_move_line_views.xml",

@@ -123,13 +123,18 @@ class OrderConfirmation(http.Controller):
         methods=["GET"],
         sitemap=False,
     )
-    def download_certificate(self, confirmation_id, **_unused):
-        """Hand out the certificate of the confirmation."""
+    def download_certificate(self, confirmation_id, **parameters):
+        """Hand out the certificate of the confirmation, ``?format=json`` for machines.
+
+        Only what was archived: nothing is rendered for a visitor.
+        """
         visit = self._get_visit(confirmation_id)
         if not visit or visit.confirmation._get_page_state() != "confirmed":
             return neutral_page()
-        order = visit.confirmation.order_id
-        return _stream(order._get_valid_confirmation().certificate_id)
+        confirmation = visit.confirmation.order_id._get_valid_confirmation()
+        if parameters.get("format") == "json":
+            return _stream(confirmation.certificate_json_id)
+        return _stream(confirmation.certificate_id)
 
     # === STEPS === #
 
@@ -305,12 +310,12 @@ def _get_ip():
 
 
 def _stream(attachment):
-    """Return an archived PDF for download, the neutral page when there is none."""
+    """Return an archived file for download, the neutral page when there is none."""
     if not attachment:
         return neutral_page()
     attachment = attachment.sudo()
     headers = [
-        ("Content-Type", "application/pdf"),
+        ("Content-Type", attachment.mimetype),
         ("Content-Disposition", content_disposition(attachment.name)),
     ]
     return secure(request.make_response(attachment.raw, headers=headers))

@@ -15,6 +15,9 @@ from . import cycle_approval_form
 from . import cycle_confirmation_event
 from . import cycle_confirmation
 from . import cycle_confirmation_snapshot
+from . import cycle_confirmation_trace
+from . import cycle_confirmation_verify
+from . import cycle_confirmation_nudge
 from . import cycle_confirmation_form
 from . import cycle_confirmation_page
 from . import cycle_confirmation_certificate
@@ -57,6 +60,8 @@ from . import cycle_dashboard_debtor
 from . import cycle_dashboard_work
 from . import cycle_dashboard_forecast
 from . import cycle_dashboard_bus
+from . import cycle_health
+from . import cycle_health_checks
 from . import ir_attachment
 from . import ir_http
 from . import mail_activity

@@ -20,7 +20,9 @@ class CycleConfirmation(models.Model):
     """
 
     _name = "cycle.confirmation"
-    _inherit = ["cycle.state.mixin", "cycle.message.source"]
+    _inherit = ["cycle.state.mixin", "cycle.message.source", "cycle.job.mixin"]
+    _job_error_field = "job_error"
+    _job_retry_field = "job_retry_at"
     _description = "Customer Confirmation"
     _order = "id desc"
     _rec_name = "email"
@@ -77,14 +79,14 @@ class CycleConfirmation(models.Model):
     date_decided = fields.Datetime(readonly=True)
     decided_name = fields.Char(string="Decided by", readonly=True)
     decided_email = fields.Char(readonly=True)
-    decided_ip = fields.Char(string="IP address", readonly=True)
-    decided_user_agent = fields.Char(string="Browser", readonly=True)
     comment = fields.Text(readonly=True)
     reason = fields.Text(string="Reason (on behalf)", readonly=True)
     attachment_ids = fields.Many2many(
         "ir.attachment", string="Proof", readonly=True, bypass_search_access=True
     )
     event_ids = fields.One2many("cycle.confirmation.event", "confirmation_id")
+    job_error = fields.Text(string="Failure of a job", readonly=True, copy=False)
+    job_retry_at = fields.Datetime(readonly=True, copy=False)
     token_sha256 = fields.Char(groups="base.group_system", copy=False)
 
     _token_unique = models.UniqueIndex("(token_sha256) WHERE token_sha256 IS NOT NULL")
@@ -106,16 +108,6 @@ class CycleConfirmation(models.Model):
         self.order_id.check_access("write")
         for confirmation in self.sudo()._update_state("revoked"):
             confirmation._log_event("revoked", user_id=self.env.uid)
-
-    def action_verify(self):
-        """Recompute the evidence chain of the order.
-
-        :return: True when every event fits, otherwise the first one that does not
-        """
-        self.ensure_one()
-        self.check_access("read")
-        # The chain is the order's: also what others answered is part of it.
-        return self.sudo().order_id.confirmation_ids.event_ids._verify_chain()
 
     # === TOKEN === #
 
@@ -139,7 +131,11 @@ class CycleConfirmation(models.Model):
             or not 20 <= len(token) <= 100
         ):
             return confirmations
-        return confirmations.search([("token_sha256", "=", sha256(token))], limit=1)
+        return confirmations._find_by_token_hash(sha256(token))
+
+    @api.model
+    def _find_by_token_hash(self, token_hash):
+        return self.search([("token_sha256", "=", token_hash)], limit=1)
 
     def _is_open(self):
         """Tell whether this link may still be looked at."""
@@ -232,7 +228,7 @@ class CycleConfirmation(models.Model):
             statement=statement,
             **self._prepare_decision(name, evidence),
         )
-        self._log_event("confirmed", name=name, **evidence)
+        self._log_event("confirmed", name=name, pdf_sha256=self.pdf_sha256, **evidence)
 
     def _comment(self, shown_hash, name, text, **evidence):
         """Hand the customer's comments to sales; see :meth:`_confirm`."""
@@ -267,8 +263,6 @@ class CycleConfirmation(models.Model):
             "decided_email": self.email,
             # The page was shown in the language of this environment.
             "lang": self.env.context.get("lang") or self.lang,
-            "decided_ip": evidence.get("ip"),
-            "decided_user_agent": evidence.get("user_agent"),
         }
 
     def _set_superseded(self):
@@ -276,6 +270,11 @@ class CycleConfirmation(models.Model):
         live = self.filtered(lambda confirmation: confirmation.state in LIVE)
         for confirmation in live._update_state("superseded"):
             confirmation._log_event("superseded")
+
+    # === DRIVER === #
+
+    def _job_document(self):
+        return self.order_id
 
     # === OUTBOX === #
 
@@ -324,6 +323,13 @@ class CycleConfirmation(models.Model):
             return self.pdf_id
         return super()._cycle_message_attachments(message)
 
+    def _cycle_message_failed(self, message):
+        if message.state == "failed" and message.purpose != "receipt":
+            self._lock_order()
+            self._log_event(
+                "bounced", email=message.email_to, note=message.failure_reason
+            )
+
     def _cycle_message_sent(self, message):
         if message.purpose != "confirmation":
             return
@@ -336,4 +342,4 @@ class CycleConfirmation(models.Model):
                 "date_expiry": message.date_sent + timedelta(days=days),
             }
         )
-        self._log_event("sent")
+        self._log_event("sent", email=message.email_to, pdf_sha256=self.pdf_sha256)

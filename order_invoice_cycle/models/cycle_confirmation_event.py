@@ -3,11 +3,12 @@ from psycopg2.errors import UniqueViolation
 from odoo import api, fields, models
 from odoo.exceptions import ConcurrencyError, UserError
 
-from ..tools.terms import chain_hash
+from ..tools.terms import canonical_json, chain_hash, trace_hash
 
 EVENTS = [
     ("sent", "Link sent"),
-    ("bounced", "Mail bounced"),
+    ("bounced", "Mail could not be delivered"),
+    ("nudged", "Reminder of the link sent"),
     ("opened", "Page opened"),
     ("downloaded", "PDF downloaded"),
     ("commented", "Comments sent"),
@@ -40,10 +41,33 @@ class CycleConfirmationEvent(models.Model):
     name = fields.Char(string="Declared name")
     email = fields.Char()
     user_id = fields.Many2one("res.users", string="Logged in as")
-    ip = fields.Char(string="IP address", groups="base.group_system")
-    user_agent = fields.Char(groups="base.group_system")
     note = fields.Text()
     terms_hash = fields.Char(string="Terms", required=True)
+    pdf_sha256 = fields.Char(
+        string="PDF", help="SHA-256 of the PDF that was shown at that moment."
+    )
+    trace_hash = fields.Char(
+        string="Fingerprint of the trace",
+        help="Salted SHA-256 of the IP address and the browser, which are kept apart "
+        "from the evidence and erased after the company's retention time.",
+    )
+    trace_ids = fields.One2many(
+        "cycle.confirmation.trace",
+        "event_id",
+        groups="order_invoice_cycle.group_cycle_manager",
+    )
+    ip = fields.Char(
+        string="IP address",
+        compute="_compute_trace",
+        compute_sudo=True,
+        groups="order_invoice_cycle.group_cycle_manager",
+    )
+    user_agent = fields.Char(
+        string="Browser",
+        compute="_compute_trace",
+        compute_sudo=True,
+        groups="order_invoice_cycle.group_cycle_manager",
+    )
     previous_hash = fields.Char(string="Previous event")
     hash = fields.Char(string="This event", required=True)
 
@@ -51,6 +75,17 @@ class CycleConfirmationEvent(models.Model):
         "(order_id, sequence)",
         "Two events of one order cannot share a place in the chain.",
     )
+
+    def _get_event_text(self):
+        """Return what happened, in words."""
+        self.ensure_one()
+        return dict(self._fields["event"]._description_selection(self.env))[self.event]
+
+    @api.depends("trace_ids")
+    def _compute_trace(self):
+        for event in self:
+            event.ip = event.trace_ids[:1].ip
+            event.user_agent = event.trace_ids[:1].user_agent
 
     def init(self):
         """Let PostgreSQL itself refuse to change or delete evidence."""
@@ -64,8 +99,9 @@ class CycleConfirmationEvent(models.Model):
             $$ LANGUAGE plpgsql;
             DROP TRIGGER IF EXISTS cycle_event_no_change ON cycle_confirmation_event;
             CREATE TRIGGER cycle_event_no_change
-                BEFORE UPDATE OF confirmation_id, order_id, sequence, event, date,
-                    name, email, user_id, note, terms_hash, previous_hash, hash
+                BEFORE UPDATE OF id, confirmation_id, order_id, sequence, event, date,
+                    name, email, user_id, note, terms_hash, pdf_sha256, trace_hash,
+                    previous_hash, hash
                     OR DELETE ON cycle_confirmation_event
                 FOR EACH ROW EXECUTE FUNCTION cycle_confirmation_event_append_only();
             DROP TRIGGER IF EXISTS cycle_event_no_truncate ON cycle_confirmation_event;
@@ -97,12 +133,14 @@ class CycleConfirmationEvent(models.Model):
 
         :param confirmation: the ``cycle.confirmation`` it happened to
         :param str event: a value of :data:`EVENTS`
-        :param values: ``name``, ``email``, ``user_id``, ``ip``, ``user_agent``,
-            ``note``
+        :param values: ``name``, ``email``, ``user_id``, ``note``, ``pdf_sha256``;
+            ``ip`` and ``user_agent`` are kept apart, as a trace
         :return: the new event
         :raise ConcurrencyError: when somebody else added an event meanwhile
         """
         order = confirmation.order_id
+        traces = self.env["cycle.confirmation.trace"].sudo()
+        trace = traces._prepare(values.pop("ip", None), values.pop("user_agent", None))
         last = self.sudo().search(
             [("order_id", "=", order.id)], order="sequence desc", limit=1
         )
@@ -114,22 +152,32 @@ class CycleConfirmationEvent(models.Model):
             "date": fields.Datetime.now().replace(microsecond=0),
             "email": confirmation.email,
             "terms_hash": confirmation.terms_hash,
+            "trace_hash": trace_hash(**trace) if trace else "",
             "previous_hash": last.hash or "",
             **values,
         }
-        row["hash"] = chain_hash(row["previous_hash"], self._get_chained_content(row))
+        content = self._get_chained_content(row)
+        row["hash"] = chain_hash(row["previous_hash"], content)
         try:
             with self.env.cr.savepoint():
-                return self.sudo().create(row)
+                appended = self.sudo().create(row)
         except UniqueViolation as error:
             raise ConcurrencyError(str(error)) from error
+        if trace:
+            traces.create({**trace, "event_id": appended.id, "date": row["date"]})
+        return appended
+
+    @api.model
+    def _get_chained_json(self, row):
+        """Return the very text that was hashed, for those who want to recompute it."""
+        return canonical_json(self._get_chained_content(row))
 
     @api.model
     def _get_chained_content(self, row):
         """Return what the hash of an event covers.
 
-        IP address and user agent are personal data that may be erased later, so the
-        chain does not cover them.
+        IP address and browser are personal data that are erased later, so the chain
+        covers a salted hash of them only.
         """
         return {
             "order": row["order_id"],
@@ -142,39 +190,6 @@ class CycleConfirmationEvent(models.Model):
             "user": row.get("user_id") or 0,
             "note": row.get("note") or "",
             "terms": row["terms_hash"],
+            "pdf": row.get("pdf_sha256") or "",
+            "trace": row.get("trace_hash") or "",
         }
-
-    def _verify_chain(self):
-        """Recompute the chain of ``self``, all events of one order.
-
-        :return: True, or the first event that does not fit
-        """
-        previous = ""
-        for position, event in enumerate(self.sorted("sequence"), start=1):
-            row = event.read(
-                [
-                    "sequence",
-                    "event",
-                    "date",
-                    "name",
-                    "email",
-                    "note",
-                    "terms_hash",
-                    "previous_hash",
-                    "hash",
-                ]
-            )[0]
-            row.update(
-                order_id=event.order_id.id,
-                confirmation_id=event.confirmation_id.id,
-                user_id=event.user_id.id,
-            )
-            expected = chain_hash(previous, self._get_chained_content(row))
-            if (
-                row["sequence"] != position
-                or (row["previous_hash"] or "") != previous
-                or row["hash"] != expected
-            ):
-                return event
-            previous = row["hash"]
-        return True

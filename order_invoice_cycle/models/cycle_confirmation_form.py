@@ -14,37 +14,6 @@ class CycleConfirmation(models.Model):
         """Send the order's links again, as the button of the order does."""
         self.order_id.action_send_confirmation()
 
-    def action_show_verification(self):
-        """Say in one sentence whether the evidence of the order is untouched.
-
-        :return: a notification
-        """
-        broken = self.action_verify()
-        if broken is True:
-            message = self.env._(
-                "The evidence of order %(order)s is untouched: all %(count)s events "
-                "fit together.",
-                order=self.order_id.name,
-                count=len(self.order_id.confirmation_ids.event_ids),
-            )
-        else:
-            message = self.env._(
-                "The evidence of order %(order)s was changed after the fact: event "
-                "%(number)s (%(event)s) does not fit the chain.",
-                order=self.order_id.name,
-                number=broken.sequence,
-                event=broken.display_name,
-            )
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "success" if broken is True else "danger",
-                "message": message,
-                "sticky": broken is not True,
-            },
-        }
-
     def _get_link_note(self):
         """Return one sentence about what became of the link."""
         self.ensure_one()

@@ -44,6 +44,7 @@ class CycleMessage(models.Model):
     purpose = fields.Selection(
         [
             ("confirmation", "Confirmation link"),
+            ("nudge", "Reminder of the link"),
             ("receipt", "Confirmation receipt"),
             ("invoice", "Invoice"),
             ("reminder", "Payment reminder"),

@@ -49,6 +49,24 @@ class ResCompany(models.Model):
         help="The customer receives the confirmation link as soon as the last "
         "approver has approved.",
     )
+    cycle_nudge_days = fields.Integer(
+        string="Remind of the link after (days)",
+        default=3,
+        help="A customer who has not answered by then is reminded of the link, once. "
+        "0: never.",
+    )
+    cycle_nudge_expiry_days = fields.Integer(
+        string="Remind of the link before it expires (days)",
+        default=2,
+        help="A customer who has not answered is reminded so many days before the link "
+        "expires, once. 0: never.",
+    )
+    cycle_trace_days = fields.Integer(
+        string="Keep IP address and browser for (days)",
+        default=180,
+        help="IP address and browser of a customer who confirms are personal data: "
+        "they are erased after that many days. The evidence stays valid without them.",
+    )
     cycle_allow_self_approval = fields.Boolean(
         string="Allow approving one's own orders",
         help="Without it, neither the author of an order, nor its salesperson, nor "
@@ -60,6 +78,14 @@ class ResCompany(models.Model):
         "order of the order cycle.",
     )
 
+    _cycle_nudge_days_not_negative = models.Constraint(
+        "CHECK (cycle_nudge_days >= 0 AND cycle_nudge_expiry_days >= 0)",
+        "The days of the reminders of a link cannot be negative; 0 switches them off.",
+    )
+    _cycle_trace_days_positive = models.Constraint(
+        "CHECK (cycle_trace_days > 0)",
+        "IP address and browser are kept for at least one day.",
+    )
     _cycle_days_not_negative = models.Constraint(
         "CHECK (cycle_lead_days >= 0 AND cycle_min_payment_days >= 0"
         " AND cycle_confirmation_days > 0)",

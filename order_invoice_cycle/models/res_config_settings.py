@@ -22,6 +22,15 @@ class ResConfigSettings(models.TransientModel):
     cycle_auto_send_confirmation = fields.Boolean(
         related="company_id.cycle_auto_send_confirmation", readonly=False
     )
+    cycle_nudge_days = fields.Integer(
+        related="company_id.cycle_nudge_days", readonly=False
+    )
+    cycle_nudge_expiry_days = fields.Integer(
+        related="company_id.cycle_nudge_expiry_days", readonly=False
+    )
+    cycle_trace_days = fields.Integer(
+        related="company_id.cycle_trace_days", readonly=False
+    )
     cycle_allow_self_approval = fields.Boolean(
         related="company_id.cycle_allow_self_approval", readonly=False
     )

@@ -218,6 +218,8 @@ class SaleOrder(models.Model):
             if order.state == "sale" and order.payment_mode:
                 if not order._is_confirmed_by_customer():
                     raise ValidationError(order._get_confirmation_obstacle())
+            elif order.state == "sale" and order.terms_version:
+                raise ValidationError(order._get_confirmation_obstacle())
             elif not order.payment_mode and order.terms_version:
                 raise ValidationError(
                     self.env._(
@@ -253,8 +255,8 @@ class SaleOrder(models.Model):
         if self.state == "sale":
             return self.env._(
                 "The terms of order %(order)s are confirmed by the customer and "
-                "cannot be changed. Cancel it and set it back to quotation to offer "
-                "new terms.",
+                "cannot be changed. “Amend” offers the customer new terms; until they "
+                "are confirmed, these go on.",
                 order=self.name,
             )
         if not self._is_approved():

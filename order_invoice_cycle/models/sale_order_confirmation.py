@@ -7,6 +7,7 @@ from odoo.tools import SQL, email_normalize, plaintext2html
 
 from ..tools.mail import clean_text
 from .cycle_confirmation import LIVE
+from .cycle_confirmation_nudge import EXPIRED_ACTIVITY
 
 ON_BEHALF_CHANNELS = ("phone", "email", "paper", "in_person")
 
@@ -177,6 +178,7 @@ class SaleOrder(models.Model):
             ]
         )
         live._send()
+        self.activity_unlink([EXPIRED_ACTIVITY])
         if self.state == "draft":
             self.write({"state": "sent"})
 

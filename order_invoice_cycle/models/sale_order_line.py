@@ -43,8 +43,11 @@ class SaleOrderLine(models.Model):
         self.order_id._check_confirmed_terms()
 
     @api.ondelete(at_uninstall=False)
-    def _unlink_except_confirmed_terms(self):
-        """Sections and notes, which core lets go, are part of the terms as well."""
+    def _unlink_except_agreed_terms(self):
+        """Say what to do instead, before core's own check, which knows no sections.
+
+        The checks run in the order of their names.
+        """
         for order in self.order_id.filtered("payment_mode"):
             if order.state == "sale":
                 raise UserError(order._get_confirmation_obstacle())

@@ -11,6 +11,10 @@ from . import test_doors
 from . import test_backend_tour
 from . import test_confirmation
 from . import test_confirmation_evidence
+from . import test_certificate
+from . import test_confirmation_nudge
+from . import test_confirmation_lock
+from . import test_confirmation_on_behalf
 from . import test_confirmation_snapshot
 from . import test_message
 from . import test_message_claim
@@ -38,3 +42,4 @@ from . import test_dispute
 from . import test_mail_templates
 from . import test_security
 from . import test_settlement
+from . import test_health

@@ -49,10 +49,13 @@ class TestPageAnswer(ConfirmationPageCase):
         receipt = self.outbox[-1]
         self.assertIn("anna@customer.example", receipt["To"])
         names = [part.get_filename() for part in receipt.iter_attachments()]
-        self.assertEqual(len(names), 2)
+        self.assertEqual(len(names), 3)
         certificate = self._get(f"{self.path}/certificate")
         self.assertEqual(certificate.status_code, 200)
         self.assertEqual(certificate.content, self.confirmation.certificate_id.raw)
+        machines = self._get(f"{self.path}/certificate?format=json")
+        self.assertEqual(machines.headers["Content-Type"], "application/json")
+        self.assertEqual(machines.json()["head"], self.confirmation.evidence_head)
         text = self._get_text(certificate)
         for part in (self.order.terms_hash, "Anna Nowak", "Link sent", "Page opened"):
             self.assertIn(part, text)

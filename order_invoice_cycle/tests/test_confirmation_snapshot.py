@@ -4,7 +4,7 @@ import json
 from odoo.fields import Command
 
 from ..tools.terms import sha256
-from .test_confirmation_evidence import EvidenceCommon
+from .evidence_common import EvidenceCommon
 
 
 class TestConfirmationSnapshot(EvidenceCommon):

@@ -207,7 +207,7 @@ class TestDoors(CycleCommon):
             lambda: order.with_user(self.user_sales).write(
                 {"payment_mode": "after_completion"}
             ),
-            "set it back to quotation",
+            "“Amend” offers the customer new terms",
         )
 
     def test_fingerprint_cannot_be_written_to_pass_for_approved(self):

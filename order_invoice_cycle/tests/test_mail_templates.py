@@ -84,7 +84,11 @@ class TestConfirmationMails(CycleCommon):
         self.assertIn(confirmation._get_evidence_hash(), text)
         self.assertEqual(
             get_files(receipt),
-            [order.cycle_pdf_id.name, confirmation.certificate_id.name],
+            [
+                order.cycle_pdf_id.name,
+                confirmation.certificate_id.name,
+                confirmation.certificate_json_id.name,
+            ],
         )
         certificate = confirmation.certificate_id
         self._run_cron("cycle.message", "_cron_send_messages")

@@ -23,6 +23,9 @@ ACCESS = {
     },
     "cycle.confirmation": ALL_READ,
     "cycle.confirmation.event": ALL_READ,
+    "cycle.confirmation.token": {"manager": "r"},
+    "cycle.confirmation.trace": {"manager": "r"},
+    "cycle.health": {"manager": "r"},
     "cycle.dispute": {
         **CYCLE_READ,
         **ACCOUNT_READ,
@@ -70,6 +73,7 @@ PUBLIC_METHODS = {
     },
     "cycle.confirmation.record": {"action_confirm"},
     "cycle.dashboard": {"get_data"},
+    "cycle.health": {"action_check_now", "action_view_records"},
     "cycle.dispute": {"action_open_resolve", "action_resolve"},
     "cycle.dispute.resolve": {"action_resolve"},
     "cycle.message": {
@@ -280,11 +284,18 @@ class TestSecurity(CycleCommon):
                 "company_id": self.company.id,
             }
         )
+        event = order.confirmation_ids.sudo()._log_event("opened", ip="192.0.2.7")
+        order.confirmation_ids.sudo()._issue_nudge_token()
+        health = self.env["cycle.health"].sudo()
+        health._make_rows()
         return [
+            health.search([("company_id", "=", self.company.id)], limit=1).sudo(False),
+            order.confirmation_ids.sudo().token_ids.sudo(False),
             substitute,
             order.approval_ids,
             order.confirmation_ids,
             order.confirmation_ids.event_ids[0],
+            event.trace_ids.sudo(False),
             order.schedule_line_ids,
             self.env["cycle.message"].search([("purpose", "=", "invoice")]),
             dispute,

@@ -30,6 +30,7 @@ MANAGER_MENUS = (BILLING_MENUS | APPROVER_MENUS) | {
     "cycle_plan_menu",
     "cycle_approval_rule_menu",
     "cycle_reminder_level_menu",
+    "cycle_health_menu",
 }
 FLOW_BUTTONS = {
     "action_confirm",

@@ -55,6 +55,18 @@ def chain_hash(previous, content):
     return sha256(previous + "\n" + canonical_json(content))
 
 
+def trace_hash(salt, ip, user_agent):
+    """Return the hash that stands for an IP address and a browser in the chain.
+
+    :param str salt: random, and erased with what it hides: IP addresses are so few
+        that without it all could be tried
+
+    >>> trace_hash("a", "192.0.2.7", "X") == trace_hash("b", "192.0.2.7", "X")
+    False
+    """
+    return sha256(canonical_json([salt, ip, user_agent]))
+
+
 def _check_types(value):
     if isinstance(value, float):
         raise TypeError(f"terms hold a float where a text is expected: {value}")

@@ -1,0 +1,135 @@
+import io
+import json
+
+from lxml import html
+
+from odoo.fields import Command
+from odoo.tools.pdf import PdfFileReader
+
+from ..tools.terms import sha256
+from .evidence_common import EvidenceCommon
+
+REPORT = "order_invoice_cycle.action_report_cycle_certificate"
+
+
+class TestCertificate(EvidenceCommon):
+    """One page for people, one file for machines: all that is needed in a dispute."""
+
+    def _certify(self, confirmation):
+        self._send_messages()
+        self.assertTrue(confirmation.certificate_id)
+        return confirmation
+
+    def _get_text(self, confirmation):
+        content, _kind = self.env["ir.actions.report"]._render_qweb_html(
+            REPORT, confirmation.ids
+        )
+        root = html.fromstring(content)
+        return " ".join(root.text_content().split())
+
+    def _render(self, confirmation):
+        """Return the real PDF, which tests do not make by themselves."""
+        report = self.env["ir.actions.report"].with_context(force_report_rendering=True)
+        return report._render_qweb_pdf(REPORT, confirmation.ids)[0]
+
+    def test_certificate_says_who_approved_sent_opened_and_confirmed(self):
+        confirmation = self._certify(self._create_chain())
+        text = self._get_text(confirmation)
+        approval = confirmation.order_id.approval_ids
+        for part in (
+            self.company.name,
+            self.customer.name,
+            "1 × Support",
+            "Payment after the service has been completed.",
+            self.user_approver.name,
+            str(approval.date_decided),
+            "Jan, by the link sent to nowak@customer.example",
+            f"{confirmation.date_decided} UTC",
+            "I order this",
+            "English (US)",
+            confirmation.terms_hash,
+            confirmation.pdf_sha256,
+            confirmation.evidence_head,
+            "Link sent",
+            "Page opened",
+            "erased 180 days after",
+        ):
+            self.assertIn(part, text)
+        self.assertNotIn(" ,", text)
+        self.assertNotIn("192.0.2.", text)
+
+    def test_machines_can_compute_all_fingerprints_again(self):
+        confirmation = self._certify(self._create_chain())
+        data = json.loads(confirmation.certificate_json_id.raw)
+        self.assertEqual(sha256(data["terms_json"]), data["terms_sha256"])
+        self.assertEqual(data["terms_sha256"], confirmation.terms_hash)
+        previous = ""
+        for event in data["events"]:
+            self.assertEqual(event["previous_hash"], previous)
+            previous = sha256(f"{previous}\n{event['content']}")
+            self.assertEqual(event["hash"], previous)
+        self.assertEqual(data["head"], previous)
+        self.assertEqual(data["confirmation"]["statement"], "I order this")
+        self.assertEqual(data["confirmation"]["name"], "Jan")
+        self.assertEqual(data["approvals"][0]["decided_by"], self.user_approver.name)
+        contents = [json.loads(event["content"]) for event in data["events"]]
+        self.assertEqual(
+            [content["event"] for content in contents], ["sent", "opened", "confirmed"]
+        )
+        self.assertNotIn(b"192.0.2.", confirmation.certificate_json_id.raw)
+
+    def test_certificate_stays_what_it_was_when_events_follow(self):
+        confirmation = self._certify(self._create_chain())
+        head = confirmation.evidence_head
+        confirmation._log_downloaded(ip="192.0.2.7")
+        self.assertEqual(confirmation._get_evidence_hash(), head)
+        self.assertNotIn("PDF downloaded", self._get_text(confirmation))
+        self.assertIs(confirmation.action_verify(), True)
+
+    def test_receipt_names_the_fingerprint_of_the_certificate(self):
+        confirmation = self._certify(self._create_chain())
+        body = self.outbox[-1].get_body(("html",)).get_content()
+        self.assertIn(confirmation.evidence_head, body)
+
+    def test_certificate_is_one_page_when_everything_is_long(self):
+        self.customer.name = "Przedsiębiorstwo " + "Usługowo-Handlowe " * 8
+        self.customer.street = "Aleja Generała Władysława Andersa " * 3
+        contacts = self.customer | self.other_customer
+        order = self._offer(
+            plan="instalments_12",
+            confirmation_partner_ids=[Command.set(contacts.ids)],
+            lines=[self._create_line(name="Maintenance " * 30) for _line in range(9)],
+        )
+        for link in order.confirmation_ids.sudo():
+            link._set_viewed(ip="192.0.2.7", user_agent="T")
+            for _time in range(8):
+                link._log_downloaded(ip="192.0.2.7")
+        name = "Konstantynopolitańczykowianeczka " * 3
+        link = order.confirmation_ids[0].sudo()
+        link._confirm(order.terms_hash, name, note="I am authorised. " * 20)
+        pages = PdfFileReader(io.BytesIO(self._render(link))).pages
+        self.assertEqual(len(pages), 1)
+        text = self._get_text(link)
+        self.assertIn("more, in the certificate for machines", text)
+        self.assertIn("6 more", text)
+
+    def test_certificate_says_when_the_supplier_recorded_the_confirmation(self):
+        order = self._offer()
+        order.with_user(self.user_manager).action_confirm_on_behalf(
+            {
+                "channel": "paper",
+                "name": "Anna Nowak",
+                "date": "2026-01-15",
+                "reason": "Signed the paper",
+                "attachment_name": "signed.pdf",
+                "attachment": "JVBERi0=",
+            }
+        )
+        confirmation = order.confirmation_ids.filtered(lambda c: c.channel == "paper")
+        text = self._get_text(confirmation)
+        for part in (
+            "recorded by the supplier on behalf of the customer (Paper)",
+            "reason: Signed the paper",
+            "proof: signed.pdf sha256",
+        ):
+            self.assertIn(part, text)
