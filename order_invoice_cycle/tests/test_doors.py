@@ -207,7 +207,7 @@ class TestDoors(CycleCommon):
             lambda: order.with_user(self.user_sales).write(
                 {"payment_mode": "after_completion"}
             ),
-            "“Amend” offers the customer new terms",
+            "set it back to quotation",
         )
 
     def test_fingerprint_cannot_be_written_to_pass_for_approved(self):
