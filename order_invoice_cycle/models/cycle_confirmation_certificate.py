@@ -9,8 +9,8 @@ CERTIFICATE_FORMAT = 1
 # What fits on one page; the JSON has all of it.
 LINES_SHOWN = 3
 LINE_LENGTH = 40
-PAYMENTS_SHOWN = 5
-EVENTS_SHOWN = 10
+PAYMENTS_SHOWN = 4
+EVENTS_SHOWN = 6
 
 
 class CycleConfirmation(models.Model):

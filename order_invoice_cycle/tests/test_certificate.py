@@ -107,7 +107,7 @@ class TestCertificate(EvidenceCommon):
                 link._log_downloaded(ip="192.0.2.7")
         name = "Konstantynopolitańczykowianeczka " * 3
         link = order.confirmation_ids[0].sudo()
-        link._confirm(order.terms_hash, name, note="I am authorised. " * 20)
+        link._confirm(order.terms_hash, name, note=link._get_statement())
         pages = PdfFileReader(io.BytesIO(self._render(link))).pages
         self.assertEqual(len(pages), 1)
         text = self._get_text(link)
