@@ -21,7 +21,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import console, database, doctests, odoo_log, odoo_process, postgres
+from . import (
+    console,
+    core_tests,
+    database,
+    doctests,
+    odoo_log,
+    odoo_process,
+    postgres,
+)
 from .environment import (
     ADDON,
     ADDON_PATH,
@@ -379,6 +387,11 @@ def main() -> None:
         help="run the tests that drive a browser (the default)",
     )
     parser.add_argument(
+        "--core",
+        action="store_true",
+        help="run core's own tests with the addon and without it, list differences",
+    )
+    parser.add_argument(
         "--full",
         action="store_true",
         help="run the fault and time tests with all their rounds, not a tenth",
@@ -387,9 +400,12 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
-        selection = select(arguments.pattern, arguments.browser)
-        check_browser(selection)
-        outcome = run(selection, arguments.full)
+        if arguments.core:
+            outcome = core_tests.run()
+        else:
+            selection = select(arguments.pattern, arguments.browser)
+            check_browser(selection)
+            outcome = run(selection, arguments.full)
     except EnvironmentProblem as problem:
         console.fail(f"script/test: {problem}")
         print("0 passed, 1 failed")

@@ -60,6 +60,7 @@
     "assets": {
         "web.assets_backend": [
             "order_invoice_cycle/static/src/dashboard/**/*",
+            "order_invoice_cycle/static/src/publish/**/*",
         ],
         "web.assets_tests": [
             "order_invoice_cycle/static/tests/tours/**/*",

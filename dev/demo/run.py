@@ -193,7 +193,8 @@ class Run:
             if red:
                 self._publish_red(red, day)
                 drafts = self._get_drafts(env)
-            green = drafts.filtered(lambda move: not move._get_publish_findings(day))
+            findings = drafts._get_publish_findings(day)
+            green = drafts.filtered(lambda move, found=findings: not found[move])
             for colour, moves in (("green", green), ("amber", drafts - green)):
                 if moves:
                     moves.action_publish(today=day)

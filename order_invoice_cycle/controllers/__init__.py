@@ -3,3 +3,4 @@ from . import answer
 from . import confirmation_form
 from . import confirmation
 from . import portal
+from . import preview

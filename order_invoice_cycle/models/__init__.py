@@ -23,6 +23,7 @@ from . import cycle_confirmation_page
 from . import cycle_confirmation_certificate
 from . import cycle_schedule_line
 from . import cycle_schedule_line_drafting
+from . import cycle_schedule_line_amounts
 from . import cycle_schedule_line_settlement
 from . import cycle_schedule_line_form
 from . import cycle_reminder_level
@@ -48,6 +49,7 @@ from . import sale_order_amendment_line
 from . import sale_order_credit
 from . import sale_order_import
 from . import account_move
+from . import account_move_check
 from . import account_move_publish
 from . import account_move_reminder
 from . import account_move_schedule
@@ -63,5 +65,6 @@ from . import cycle_dashboard_bus
 from . import cycle_health
 from . import cycle_health_checks
 from . import ir_attachment
+from . import ir_actions_report
 from . import ir_http
 from . import mail_activity

@@ -1,5 +1,8 @@
 from odoo import api, fields, models
 
+# Where core's electronic formats keep their state, if they are installed.
+STATES = {"peppol_move_state": "Peppol", "l10n_pl_edi_status": "KSeF"}
+
 
 class AccountMove(models.Model):
     """What the form of an invoice shows of its reminders and disputes."""
@@ -11,6 +14,14 @@ class AccountMove(models.Model):
     )
     cycle_reminder_count = fields.Integer(
         string="Reminders", compute="_compute_cycle_counts"
+    )
+    schedule_amount_total = fields.Monetary(
+        related="schedule_line_id.amount_total", string="Confirmed total"
+    )
+    cycle_electronic_note = fields.Char(
+        string="Electronic invoice",
+        compute="_compute_cycle_electronic_note",
+        help="What the installed electronic formats say about this invoice.",
     )
     can_dispute = fields.Boolean(
         compute="_compute_can_dispute",
@@ -31,6 +42,21 @@ class AccountMove(models.Model):
             for move in self:
                 move[field] = counts.get(move._origin, 0)
 
+    @api.depends(lambda self: [name for name in STATES if name in self._fields])
+    def _compute_cycle_electronic_note(self):
+        """Read the states of core's formats, whichever are installed."""
+        names = [name for name in STATES if name in self._fields]
+        for move in self:
+            move.cycle_electronic_note = ", ".join(
+                f"{STATES[name]}: {label}"
+                for name in names
+                if (label := move._get_selection_label(name))
+            )
+
+    def _get_selection_label(self, name):
+        labels = dict(self._fields[name]._description_selection(self.env))
+        return labels.get(self[name])
+
     @api.depends("state", "move_type", "amount_residual", "amount_disputed")
     def _compute_can_dispute(self):
         for move in self:
@@ -42,6 +68,16 @@ class AccountMove(models.Model):
                 )
                 > 0
             )
+
+    def action_open_invoice_form(self):
+        """Open the whole form of this invoice, in which it can be changed."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self._name,
+            "res_id": self.id,
+            "views": [(self.env.ref("account.view_move_form").id, "form")],
+        }
 
     def action_view_cycle_disputes(self):
         """Open the disputes about this invoice."""

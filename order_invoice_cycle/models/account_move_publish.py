@@ -1,133 +1,34 @@
+import hashlib
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
-from odoo.tools import email_normalize, format_date
+
+CRON = "order_invoice_cycle.ir_cron_publish_invoices"
+# A click answers at once up to here; more is done by the job, so many at a time.
+AT_ONCE = 20
 
 
 class AccountMove(models.Model):
-    """Publishing: a draft is checked, posted, archived as PDF and e-mailed."""
+    """Publishing: a draft is posted, archived as PDF and e-mailed."""
 
     _inherit = "account.move"
 
-    publish_check_state = fields.Selection(
-        [("green", "Ready"), ("amber", "Look at it"), ("red", "Cannot be published")],
-        string="Check",
-        compute="_compute_publish_check",
-        search="_search_publish_check_state",
+    cycle_publisher_id = fields.Many2one(
+        "res.users",
+        string="Being published for",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="Who asked for it; the job publishes it in a moment.",
     )
-    publish_check_note = fields.Text(
-        string="What is unusual", compute="_compute_publish_check"
+    cycle_pdf_sha256 = fields.Char(
+        string="Fingerprint of the PDF",
+        readonly=True,
+        copy=False,
+        help="SHA-256 of the PDF that was archived when the invoice was published.",
     )
-
-    # === CHECKS === #
-
-    @api.depends(
-        "state",
-        "amount_total",
-        "partner_id.email",
-        "partner_id.vat",
-        "partner_id.country_id",
-        "partner_id.street",
-        "partner_id.city",
-        "schedule_line_id.amount_total",
-        "schedule_line_id.date_due",
-    )
-    def _compute_publish_check(self):
-        for move in self:
-            findings = []
-            if move.state == "draft" and move.schedule_line_id:
-                findings = move._get_publish_findings()
-            colours = [colour for colour, _text in findings]
-            move.publish_check_state = (
-                "red" if "red" in colours else "amber" if colours else "green"
-            )
-            move.publish_check_note = "\n".join(text for _colour, text in findings)
-
-    @api.model
-    def _search_publish_check_state(self, operator, value):
-        if operator != "in":
-            return NotImplemented
-        drafts = self.search(
-            Domain("state", "=", "draft") & Domain("schedule_line_id", "!=", False)
-        )
-        return [
-            ("id", "in", drafts.filtered(lambda m: m.publish_check_state in value).ids)
-        ]
-
-    def _get_publish_findings(self, today=None):
-        """Return what is unusual about a draft, as (colour, sentence) pairs.
-
-        Other addons add their own findings to the list.
-
-        :param date today: the day of the check, the company's today by default
-        """
-        self.ensure_one()
-        return [
-            *self._get_amount_findings(),
-            *self._get_customer_findings(),
-            *self._get_date_findings(today or self.company_id._cycle_today()),
-        ]
-
-    def _get_amount_findings(self):
-        findings = []
-        currency, total = self.currency_id, self.amount_total
-        planned = self.schedule_line_id.amount_total
-        last = self.schedule_line_id._get_previous_period().invoice_id
-        if currency.compare_amounts(total, 0) <= 0:
-            colour = "amber" if currency.is_zero(total) else "red"
-            text = self.env._("Its total is %s.", currency.format(total))
-            findings.append((colour, text))
-        if currency.compare_amounts(total, planned):
-            text = self.env._(
-                "Its total is %(total)s, the confirmed schedule says %(planned)s.",
-                total=currency.format(total),
-                planned=currency.format(planned),
-            )
-            findings.append(("amber", text))
-        if last and currency.compare_amounts(total, last.amount_total):
-            text = self.env._(
-                "Its total is %(total)s, the one of the period before %(last)s.",
-                total=currency.format(total),
-                last=currency.format(last.amount_total),
-            )
-            findings.append(("amber", text))
-        return findings
-
-    def _get_customer_findings(self):
-        findings = []
-        partner, payer = self.partner_id, self.commercial_partner_id
-        if not all((partner.street, partner.city, partner.country_id)):
-            text = self.env._(
-                "The address of %s lacks the street, city or country that an invoice "
-                "must show.",
-                partner.display_name,
-            )
-            findings.append(("red", text))
-        if not email_normalize(partner.email or ""):
-            text = self.env._("%s has no valid e-mail address.", partner.display_name)
-            findings.append(("amber", text))
-        is_foreign = payer.country_id != self.company_id.country_id
-        if payer.is_company and is_foreign and not payer.vat:
-            text = self.env._(
-                "%s is a foreign business without a VAT number.", payer.display_name
-            )
-            findings.append(("amber", text))
-        if not self.company_id.vat:
-            text = self.env._("Your own company has no VAT number.")
-            findings.append(("amber", text))
-        return findings
-
-    def _get_date_findings(self, today):
-        date_due = self.schedule_line_id.date_due
-        if not date_due or date_due >= today:
-            return []
-        text = self.env._(
-            "It was planned for %s; it will be due some days after it is published.",
-            format_date(self.env, date_due),
-        )
-        return [("amber", text)]
 
     # === PUBLISHING === #
 
@@ -136,24 +37,20 @@ class AccountMove(models.Model):
 
         Red drafts are refused with their reasons, the others go through. What is
         posted already, or does not come from a schedule, is left alone, so a second
-        click does nothing.
+        click does nothing. More than a few are published by a job, in batches that
+        commit, and the user is told how far it is.
 
         :param date today: date of the invoices, by default each company's today
         :return: a notification that says what happened
         :raise AccessError: without the billing role
         :raise UserError: when every draft was refused
         """
-        if not self.env.user.has_group("order_invoice_cycle.group_cycle_billing"):
-            raise AccessError(
-                self.env._("Only the billing role of the order cycle publishes.")
-            )
-        self.check_access("write")
-        drafts = self.filtered(lambda x: x.state == "draft" and x.schedule_line_id)
-        red = drafts.filtered(lambda move: move.publish_check_state == "red")
-        for move in red:
-            move.cycle_error = move._get_refusal_reasons()
+        drafts = self._check_can_publish()
+        if len(drafts) > AT_ONCE and not today:
+            return drafts._publish_in_background()
         published = self.browse()
-        for company, moves in (drafts - red).grouped("company_id").items():
+        accepted = drafts._refuse_red(today)
+        for company, moves in accepted.grouped("company_id").items():
             day = fields.Date.to_date(today) or company._cycle_today()
             moves = moves.with_company(company)
             ids, _failed = moves._run_job_halving(
@@ -165,6 +62,51 @@ class AccountMove(models.Model):
             raise UserError(refused._get_refusal_text())
         return self._get_publish_notification(published, refused)
 
+    @api.model
+    def action_publish_green(self):
+        """Publish every draft of the active companies in which nothing is unusual.
+
+        :return: a notification that says what happened
+        :raise AccessError: without the billing role
+        :raise UserError: when there is none
+        """
+        self._check_can_publish()
+        green = self.search(
+            self._get_to_publish_domain()
+            & Domain("move_type", "=", "out_invoice")
+            & Domain("company_id", "in", self.env.companies.ids)
+            & Domain("cycle_publisher_id", "=", False)
+        ).filtered(lambda move: move.publish_check_state == "green")
+        if not green:
+            raise UserError(
+                self.env._(
+                    "There is no draft in which nothing is unusual. Look at the others "
+                    "one by one."
+                )
+            )
+        return green.action_publish()
+
+    def _check_can_publish(self):
+        """Return the drafts among ``self``, for a person with the billing role."""
+        if not self.env.user.has_group("order_invoice_cycle.group_cycle_billing"):
+            raise AccessError(
+                self.env._("Only the billing role of the order cycle publishes.")
+            )
+        self.check_access("write")
+        return self.filtered(lambda x: x.state == "draft" and x.schedule_line_id)
+
+    def _refuse_red(self, today=None):
+        """Tell on each red draft why it is refused; return the others."""
+        findings = self._get_publish_findings(fields.Date.to_date(today))
+        accepted = self.browse()
+        for move in self:
+            reasons = [text for colour, text in findings[move] if colour == "red"]
+            if reasons:
+                move.cycle_error = "\n".join(reasons)
+            else:
+                accepted |= move
+        return accepted
+
     def _publish(self, today):
         """Post ``self``, drafts of one company, and queue their e-mails."""
         for move in self:
@@ -173,14 +115,10 @@ class AccountMove(models.Model):
             move.write({"invoice_date": today, "invoice_date_due": max(due, earliest)})
         self._post(soft=False)
         self._job_succeeded()
+        self.cycle_publisher_id = False
         template = self.env.ref("order_invoice_cycle.mail_template_invoice")
         for move in self:
             self.env["cycle.message"]._queue(move, "invoice", template, move.partner_id)
-
-    def _get_refusal_reasons(self):
-        """Return what has to be put right before a draft can be published."""
-        findings = self._get_publish_findings()
-        return "\n".join(text for colour, text in findings if colour == "red")
 
     def _get_refusal_text(self):
         return "\n".join(
@@ -196,31 +134,123 @@ class AccountMove(models.Model):
         message = self.env._("%s invoice(s) published.", len(published))
         if refused:
             message += "\n" + refused._get_refusal_text()
+        return self._notify_publishing(message, is_problem=bool(refused))
+
+    def _notify_publishing(self, message, is_problem=False):
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
             "params": {
-                "type": "warning" if refused else "success",
+                "type": "warning" if is_problem else "success",
                 "message": message,
-                "sticky": bool(refused),
+                "sticky": is_problem,
                 "next": {"type": "ir.actions.act_window_close"},
             },
         }
 
+    # === MANY AT ONCE === #
+
+    def _publish_in_background(self):
+        """Leave the drafts to the job; return a notification."""
+        self.cycle_publisher_id = self.env.user
+        self.env.ref(CRON).sudo()._trigger()
+        return self._notify_publishing(
+            self.env._(
+                "%s invoices are being published. You are told how far it is; this "
+                "list shows what is left.",
+                len(self),
+            )
+        )
+
+    @api.model
+    def _cron_publish_invoices(self, today=None):
+        """Publish what people asked to publish, in batches that commit.
+
+        :param date today: date of the invoices, by default each company's today
+        """
+        self._run_job(
+            lambda model: (
+                model._get_to_publish_domain()
+                & Domain("cycle_publisher_id", "!=", False)
+                & Domain("company_id", "=", model.env.company.id)
+            ),
+            lambda moves: moves._publish_for_others(fields.Date.to_date(today)),
+            cron=CRON,
+            order="invoice_date_due, id",
+            batch_size=AT_ONCE,
+        )
+
+    def _publish_for_others(self, today=None):
+        """Publish a batch of the job, and tell those who asked for it how far it is."""
+        batches = self.grouped("cycle_publisher_id")
+        accepted = self._refuse_red(today)
+        self.cycle_publisher_id = False
+        if accepted:
+            accepted._publish(today or self.company_id._cycle_today())
+        for publisher, moves in batches.items():
+            published = moves & accepted
+            text = self.env._("Published by %s.", publisher.name)
+            published._message_log_batch(bodies=dict.fromkeys(published.ids, text))
+            self._tell_progress(publisher, len(published), len(moves - published))
+
+    def _tell_progress(self, publisher, published, refused):
+        """Show the user how many are done; on the screen once this is committed."""
+        left = self.sudo().search_count(
+            self._get_to_publish_domain()
+            & Domain("cycle_publisher_id", "in", publisher.ids)
+        )
+        env = self.with_context(lang=publisher.lang).env
+        message = env._("%s invoice(s) published.", published)
+        if refused:
+            message += "\n" + env._("%s refused: the list says why.", refused)
+        message += "\n" + (env._("%s to go.", left) if left else env._("All are done."))
+        publisher._bus_send(
+            "simple_notification",
+            {
+                "type": "warning" if refused else "success",
+                "title": env._("Publishing"),
+                "message": message,
+                "sticky": not left,
+            },
+        )
+
+    def _job_failed(self, error):
+        """Take the request back as well: a person looks at the reason first."""
+        super()._job_failed(error)
+        self.cycle_publisher_id = False
+
     # === OUTBOX === #
 
     def _cycle_message_documents(self, message):
-        """Render and archive the PDFs (and electronic formats) by core's own send."""
+        """Render and archive the PDFs by core's own send.
+
+        It also makes the electronic formats that are installed and sends those that
+        go another way than by e-mail. All PDFs of one report are rendered in one go.
+        """
         missing = self.filtered(
             lambda move: move.state == "posted" and not move.invoice_pdf_report_id
         )
-        if missing:
-            unsent = missing.filtered(lambda move: not move.is_move_sent)
-            self.env["account.move.send"]._generate_and_send_invoices(
-                missing, allow_raising=False, sending_methods=[]
+        if not missing:
+            return
+        unsent = missing.filtered(lambda move: not move.is_move_sent)
+        send = self.env["account.move.send"].with_context(cycle_no_print_delay=True)
+        for methods, moves in missing.grouped(
+            lambda move: tuple(sorted(move._get_electronic_methods()))
+        ).items():
+            send._generate_and_send_invoices(
+                moves, allow_raising=False, sending_methods=list(methods)
             )
-            # Core calls an invoice sent as soon as its PDF is there.
-            unsent.is_move_sent = False
+        # Core calls an invoice sent as soon as its PDF is there.
+        unsent.is_move_sent = False
+        for move in missing:
+            content = move.invoice_pdf_report_id.raw
+            move.cycle_pdf_sha256 = content and hashlib.sha256(content).hexdigest()
+
+    def _get_electronic_methods(self):
+        """Return core's ways to send that are not e-mail, which is the outbox's."""
+        self.ensure_one()
+        methods = self.env["account.move.send"]._get_default_sending_methods(self)
+        return set(methods) - {"email", "manual"}
 
     def _cycle_message_obstacle(self, message):
         if self.state != "posted":

@@ -140,8 +140,9 @@ class CycleScheduleLine(models.Model):
         """Return the values of the draft invoices of ``self``, lines of one company."""
         company = self.company_id
         orders = self.order_id.sudo().with_company(company)
-        # Read once for all orders what core reads for each line.
+        # Read once for all orders what core reads for each of them.
         orders.order_line.fetch(["tax_ids", "invoice_lines"])
+        orders.transaction_ids.fetch(["state", "payment_id"])
         journals = {
             currency: self.env["account.move"]
             .with_company(company)
@@ -150,11 +151,13 @@ class CycleScheduleLine(models.Model):
             for currency in orders.currency_id
         }
         lines = self.grouped("order_id")
-        return [
+        invoices = [
             {"journal_id": journals[order.currency_id].id, **values}
             for order in orders
             for values in lines[order]._prepare_order_invoices(order)
         ]
+        self._complete_invoices(invoices, company)
+        return invoices
 
     def _prepare_order_invoices(self, order):
         """Return the values of the draft invoices of ``self``, lines of ``order``."""

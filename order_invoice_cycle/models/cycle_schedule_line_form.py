@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.tools import format_date
+from odoo.tools import format_date, format_datetime
 
 
 class CycleScheduleLine(models.Model):
@@ -25,7 +25,9 @@ class CycleScheduleLine(models.Model):
             waiting = line.state in ("planned", "held", "drafted")
             line.is_late = waiting and bool(line.date_due) and line.date_due < today
 
-    @api.depends("state", "error", "hold_reason", "date_draft", "order_id.state")
+    @api.depends(
+        "state", "error", "retry_at", "hold_reason", "date_draft", "order_id.state"
+    )
     def _compute_state_note(self):
         for line in self:
             line.state_note = line._get_state_note()
@@ -38,8 +40,12 @@ class CycleScheduleLine(models.Model):
             )
         if self.state == "waiting":
             return self._get_drafting_hint()
-        if self.state == "planned" and self.error:
-            return self.env._("Could not be drafted: %s", self.error)
+        if self.state == "planned" and self.error and self.retry_at:
+            return self.env._(
+                "Could not be drafted: %(reason)s It is tried again after %(time)s.",
+                reason=_sentence(self.error),
+                time=format_datetime(self.env, self.retry_at, dt_format="short"),
+            )
         if self.state == "planned":
             return self.env._(
                 "The draft invoice is made on %s.",

@@ -350,15 +350,19 @@ class SaleOrder(models.Model):
 
     @api.depends("payment_mode", "schedule_line_ids.state")
     def _compute_invoice_status(self):
-        super()._compute_invoice_status()
-        for order in self.filtered(lambda o: o.payment_mode and o.state == "sale"):
-            states = set(order.schedule_line_ids.mapped("state"))
-            if states & {"planned", "held"}:
-                order.invoice_status = "to invoice"
-            elif states and "waiting" not in states:
-                order.invoice_status = "invoiced"
-            else:
-                order.invoice_status = "no"
+        running = self.filtered(lambda o: o.payment_mode and o.state == "sale")
+        result = super(SaleOrder, self - running)._compute_invoice_status()
+        for order in running:
+            order.invoice_status = order._get_scheduled_invoice_status()
+        return result
+
+    def _get_scheduled_invoice_status(self):
+        """Return core's invoice status of a running order, by its schedule."""
+        self.ensure_one()
+        states = set(self.schedule_line_ids.mapped("state"))
+        if states & {"planned", "held"}:
+            return "to invoice"
+        return "invoiced" if states and "waiting" not in states else "no"
 
     @api.depends("payment_mode", "term_number", "schedule_line_ids.state")
     def _compute_amount_to_invoice(self):

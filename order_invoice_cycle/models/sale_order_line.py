@@ -2,7 +2,12 @@ from odoo import api, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import float_repr
 
-from .sale_order_shares import DRAFTED_STATES, OPEN_STATES, POSTED_STATES
+from .sale_order_shares import (
+    DRAFTED_STATES,
+    INVOICEABLE_STATES,
+    OPEN_STATES,
+    POSTED_STATES,
+)
 
 TERMS_FIELDS = [
     "order_id",
@@ -105,11 +110,43 @@ class SaleOrderLine(models.Model):
             SaleOrderLine, self - cycle_lines
         )._compute_untaxed_amount_to_invoice()
         for order, lines in cycle_lines.grouped("order_id").items():
-            share = order._get_share_in_states(OPEN_STATES)
-            share = share if order.state == "sale" else 0.0
+            amounts = order._get_line_amounts_in_states(OPEN_STATES)
             for line in lines:
-                amount = line.price_subtotal * share
-                line.untaxed_amount_to_invoice = order.currency_id.round(amount)
+                untaxed, _total = amounts.get(line, (0.0, 0.0))
+                running = order.state == "sale"
+                line.untaxed_amount_to_invoice = untaxed if running else 0.0
+        return result
+
+    @api.depends("order_id.schedule_line_ids.state")
+    def _compute_amount_to_invoice(self):
+        cycle_lines = self.filtered("order_id.payment_mode")
+        result = super(SaleOrderLine, self - cycle_lines)._compute_amount_to_invoice()
+        for order, lines in cycle_lines.grouped("order_id").items():
+            amounts = order._get_line_amounts_in_states(OPEN_STATES)
+            for line in lines:
+                _untaxed, line.amount_to_invoice = amounts.get(line, (0.0, 0.0))
+        return result
+
+    @api.depends("order_id.schedule_line_ids.state")
+    def _compute_qty_to_invoice(self):
+        """What the next drafts will invoice, whatever the product's own policy."""
+        cycle_lines = self.filtered("order_id.payment_mode")
+        result = super(SaleOrderLine, self - cycle_lines)._compute_qty_to_invoice()
+        quantities = cycle_lines._get_scheduled_qty(INVOICEABLE_STATES)
+        for line, quantity in quantities.items():
+            invoiceable = line.state == "sale" and not line.display_type
+            line.qty_to_invoice = quantity if invoiceable else 0.0
+        return result
+
+    @api.depends("order_id.schedule_line_ids.state")
+    def _compute_invoice_status(self):
+        """A line of the cycle is invoiced with its order, by the same payments."""
+        cycle_lines = self.filtered("order_id.payment_mode")
+        result = super(SaleOrderLine, self - cycle_lines)._compute_invoice_status()
+        for line in cycle_lines:
+            confirmed = line.state == "sale" and not line.display_type
+            status = line.order_id._get_scheduled_invoice_status()
+            line.invoice_status = status if confirmed else "no"
         return result
 
     def _get_scheduled_qty(self, states):

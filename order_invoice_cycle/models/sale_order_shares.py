@@ -6,6 +6,7 @@ from odoo.tools import formatLang
 from ..tools.shares import base_line_amounts, split_base_lines
 
 OPEN_STATES = ("waiting", "planned", "held", "drafted")
+INVOICEABLE_STATES = ("planned", "held")
 DRAFTED_STATES = ("drafted", "invoiced", "paid")
 POSTED_STATES = ("invoiced", "paid")
 
@@ -52,6 +53,32 @@ class SaleOrder(models.Model):
                 if line.state in states and line.term_number <= self.term_number
             )
         )
+
+    def _get_line_amounts_in_states(self, states):
+        """Return what the payments in ``states`` take of each order line.
+
+        To the cent, so that what is invoiced and what is not add up to the line.
+
+        :return: {order line: (untaxed, total)} in the order's currency
+        """
+        self.ensure_one()
+        share = self._get_share_in_states(states)
+        lines = self._get_priced_lines()
+        if share.is_integer():
+            return {
+                line: (line.price_subtotal * share, line.price_total * share)
+                for line in lines
+            }
+        amounts = dict.fromkeys(lines, (0.0, 0.0))
+        for payment, base_lines in self._get_schedule_shares().items():
+            if payment.state in states and payment.term_number <= self.term_number:
+                for base_line in base_lines:
+                    untaxed, tax = base_line_amounts(base_line)
+                    line = base_line["record"]
+                    sums = amounts[line]
+                    amounts[line] = (sums[0] + untaxed, sums[1] + untaxed + tax)
+        rounded = self.currency_id.round
+        return {line: tuple(map(rounded, sums)) for line, sums in amounts.items()}
 
     # === AMOUNTS === #
 

@@ -30,8 +30,11 @@ from . import test_schedule_amounts
 from . import test_schedule_editor
 from . import test_schedule_property
 from . import test_drafting
+from . import test_drafting_rows
 from . import test_renewal
 from . import test_publish
+from . import test_publish_check
+from . import test_publish_many
 from . import test_payment
 from . import test_driver
 from . import test_reminder

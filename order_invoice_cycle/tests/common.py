@@ -28,7 +28,13 @@ class CycleCommon(AccountTestInvoicingCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.company.write({"vat": "PL5260250995", "email": "office@service.example"})
+        cls.company.write(
+            {
+                "vat": "PL5260250995",
+                "email": "office@service.example",
+                "company_details": "<p>NIP 526-02-50-995</p>",
+            }
+        )
         cls.company.partner_id.tz = "Europe/Warsaw"
         cls.start = fields.Date.to_date("2027-01-15")
         cls.user_sales = cls._create_user("user", "sales_team.group_sale_salesman")

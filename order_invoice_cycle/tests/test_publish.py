@@ -91,8 +91,8 @@ class TestPublish(CycleCommon):
         order = self._running_order(plan="instalments_3")
         move = self._draft(order, "2027-01-08")
         due = date(2027, 1, 15)
-        self.assertFalse(move._get_publish_findings(due))
-        finding = move._get_publish_findings(date(2027, 1, 16))
+        self.assertFalse(move._get_publish_findings(due)[move])
+        finding = move._get_publish_findings(date(2027, 1, 16))[move]
         self.assertEqual([colour for colour, _text in finding], ["amber"])
         self.assertIn("01/15/2027", finding[0][1])
 

@@ -52,7 +52,9 @@ ACCESS = {
 PUBLIC_METHODS = {
     "account.move": {
         "action_open_dispute",
+        "action_open_invoice_form",
         "action_publish",
+        "action_publish_green",
         "action_view_cycle_disputes",
         "action_view_cycle_messages",
         "action_view_cycle_reminders",
