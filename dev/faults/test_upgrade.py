@@ -9,9 +9,10 @@ from collections.abc import Iterable
 
 from psycopg2 import sql
 
+from odoo import sql_db
+
 from dev import database, odoo_process
 from dev.environment import ADDON, LOGS
-from odoo import sql_db
 
 from . import world
 from .case import FaultCase

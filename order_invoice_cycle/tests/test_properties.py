@@ -88,7 +88,9 @@ class OrderMachine(RuleBasedStateMachine):
 
     @rule()
     def complete(self):
-        self._try(lambda: self._as("sales", self.order).action_mark_completed(self.today))
+        self._try(
+            lambda: self._as("sales", self.order).action_mark_completed(self.today)
+        )
 
     # === THE CUSTOMER === #
 
@@ -96,7 +98,7 @@ class OrderMachine(RuleBasedStateMachine):
     def accept(self):
         self._deliver()
         for link in self._get_links():
-            self._try(lambda link=link: link._confirm(link.terms_hash, "Jan Nowak"))
+            self._try(link._confirm, link.terms_hash, "Jan Nowak")
 
     @precondition(lambda self: self.order.state != "sale")
     @rule(verb=st.sampled_from(["_comment", "_decline"]))
@@ -104,14 +106,14 @@ class OrderMachine(RuleBasedStateMachine):
         self._deliver()
         for link in self._get_links()[:1]:
             answer = getattr(link, verb)
-            self._try(lambda: answer(link.terms_hash, "Jan Nowak", "Because."))
+            self._try(answer, link.terms_hash, "Jan Nowak", "Because.")
 
     @rule(share=st.sampled_from([0.5, 1]))
     def pay(self, share):
         for move in self._get_moves("posted")[:1]:
             if move.amount_residual > 0 and move.move_type == "out_invoice":
                 amount = round(move.amount_residual * share, 2)
-                self._try(lambda: self.case._pay(move, amount=amount, date=self.today))
+                self._try(self.case._pay, move, amount=amount, date=self.today)
 
     # === JOBS AND BILLING === #
 
@@ -127,7 +129,9 @@ class OrderMachine(RuleBasedStateMachine):
 
     @rule()
     def renew(self):
-        self.case._run_cron("cycle.schedule.line", "_cron_renew_terms", today=self.today)
+        self.case._run_cron(
+            "cycle.schedule.line", "_cron_renew_terms", today=self.today
+        )
 
     @rule()
     def publish(self):
@@ -146,21 +150,21 @@ class OrderMachine(RuleBasedStateMachine):
                 active_model="account.move", active_ids=move.ids
             )
             values = {"journal_id": move.journal_id.id, "date": self.today}
-            self._try(lambda: wizard.create(values).refund_moves())
+            self._try(self._refund, wizard, values)
 
     @rule()
     def dispute(self):
         for move in self._get_moves("posted")[:1]:
             values = {"move_id": move.id, "reason": "Not as agreed.", "amount": 1}
             disputes = self._as("collections", self.env["cycle.dispute"])
-            self._try(lambda: disputes.create(values))
+            self._try(disputes.create, values)
 
     @rule(outcome=st.sampled_from(["accepted", "rejected"]))
     def resolve(self, outcome):
         disputes = self._get_moves("posted").dispute_ids
         for dispute in disputes.filtered(lambda one: one.state == "open")[:1]:
             own = self._as("collections", dispute)
-            self._try(lambda: own.action_resolve(outcome, note="Settled."))
+            self._try(own.action_resolve, outcome, note="Settled.")
 
     # === PROMISES === #
 
@@ -240,14 +244,18 @@ class OrderMachine(RuleBasedStateMachine):
         self.env.cr.execute(query, arguments)
         self.case.assertEqual(self.env.cr.fetchall(), [])
 
-    def _try(self, act):
+    def _try(self, act, *arguments, **options):
         """Do it, or see it refused; a refused step leaves nothing behind."""
         try:
             with self.env.cr.savepoint():
-                act()
+                act(*arguments, **options)
                 self.env.flush_all()
         except UserError:
             self.env.invalidate_all()
+
+    @staticmethod
+    def _refund(wizard, values):
+        wizard.create(values).refund_moves()
 
     def _as(self, role, records):
         return records.with_user(getattr(self.case, f"user_{role}"))
