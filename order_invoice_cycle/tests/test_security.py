@@ -125,6 +125,8 @@ PUBLIC_METHODS = {
 }
 # They only name a window, which checks the rights itself.
 OPENERS = ("action_open_", "action_view_")
+# Those that a manager of another company may call: they are about the caller's own.
+OWN_COMPANIES = {("cycle.dashboard", "get_data"), ("cycle.health", "action_check_now")}
 # Arguments of those that need some.
 ARGUMENTS = {
     "action_reject": ("No.",),
@@ -340,6 +342,11 @@ class TestSecurity(CycleCommon):
         order = records["cycle.approval"].order_id
         records["sale.order"] = order
         records["account.move"] = order.schedule_line_ids.invoice_id
+        other = self.setup_other_company()["company"]
+        outsiders = {
+            **{role: self.users[role] for role in ("portal", "public", "employee")},
+            "other company": self._create_user("manager", company=other),
+        }
         for name, methods in PUBLIC_METHODS.items():
             record = records.get(name, self.env[name])
             if not record and name != "cycle.dashboard":
@@ -347,8 +354,12 @@ class TestSecurity(CycleCommon):
             for method in sorted(methods):
                 if method.startswith(OPENERS):
                     continue
-                for role in ("portal", "public", "employee"):
-                    own = record.with_user(self.users[role])
+                for role, user in outsiders.items():
+                    if role == "other company" and (name, method) in OWN_COMPANIES:
+                        continue
+                    own = record.with_user(user).with_context(
+                        allowed_company_ids=user.company_ids.ids
+                    )
                     with self.subTest(model=name, method=method, role=role):
                         with self.assertRaises(AccessError):
                             getattr(own, method)(*ARGUMENTS.get(method, ()))
