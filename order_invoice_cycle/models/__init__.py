@@ -28,6 +28,7 @@ from . import cycle_reminder_judgement
 from . import cycle_reminder_notice
 from . import cycle_dispute
 from . import sale_order
+from . import sale_order_sending
 from . import sale_order_terms
 from . import sale_order_approval
 from . import sale_order_confirmation
@@ -60,3 +61,4 @@ from . import cycle_dashboard_bus
 from . import ir_attachment
 from . import ir_http
 from . import mail_activity
+from . import mail_template

@@ -38,7 +38,6 @@ ACCESS = {
     "cycle.schedule.line": {
         **ALL_READ,
         "sales": "rwcu",
-        "approver": "rwcu",
         "billing": "rwcu",
         "manager": "rwcu",
     },
