@@ -32,6 +32,7 @@ from . import cycle_reminder_judgement
 from . import cycle_reminder_notice
 from . import cycle_dispute
 from . import sale_order
+from . import sale_order_sending
 from . import sale_order_terms
 from . import sale_order_approval
 from . import sale_order_confirmation
@@ -68,3 +69,4 @@ from . import ir_attachment
 from . import ir_actions_report
 from . import ir_http
 from . import mail_activity
+from . import mail_template

@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import ValidationError
 from odoo.tools import float_repr, html2plaintext
 
 from ..tools.terms import canonical_json, terms_hash
@@ -86,8 +86,10 @@ class SaleOrder(models.Model):
         "hold for exactly these terms.",
     )
     terms_version = fields.Integer(string="Version", readonly=True, copy=False)
-    cycle_error = fields.Text(readonly=True, copy=False)
-    cycle_retry_at = fields.Datetime(readonly=True, copy=False)
+    cycle_error = fields.Text(readonly=True, copy=False, groups="base.group_user")
+    cycle_retry_at = fields.Datetime(
+        readonly=True, copy=False, groups="base.group_user"
+    )
 
     # === TERMS === #
 
@@ -284,35 +286,6 @@ class SaleOrder(models.Model):
 
     def _has_to_be_paid(self):
         return not self.payment_mode and super()._has_to_be_paid()
-
-    def action_quotation_send(self):
-        """Open core's send wizard, except for cycle orders: their link is sent."""
-        self.filtered("payment_mode")._refuse_to_send()
-        return super().action_quotation_send()
-
-    def action_share(self):
-        """Open core's share dialog, once the customer has confirmed by the link."""
-        self._filter_unconfirmed()._refuse_to_send()
-        return super().action_share()
-
-    def _get_default_payment_link_values(self):
-        self._filter_unconfirmed()._refuse_to_send()
-        return super()._get_default_payment_link_values()
-
-    def _filter_unconfirmed(self):
-        return self.filtered(lambda order: order.payment_mode and order.state != "sale")
-
-    def _refuse_to_send(self):
-        """Raise if there is an order: only the link of the cycle goes to a customer."""
-        for order in self:
-            raise UserError(
-                self.env._(
-                    "Order %(order)s is in the order cycle: the customer receives a "
-                    "link of their own instead of the quotation. Use “Submit for "
-                    "approval”, then “Send link”.",
-                    order=order.name,
-                )
-            )
 
     def action_draft(self):
         """Set cancelled orders back to quotation: a new version, to approve anew."""

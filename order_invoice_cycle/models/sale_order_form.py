@@ -11,6 +11,7 @@ class SaleOrder(models.Model):
     cycle_stage_note = fields.Text(
         string="What happens now",
         compute="_compute_cycle_stage_note",
+        groups="base.group_user",
         help="Who has to do what, and what was answered.",
     )
     is_schedule_locked = fields.Boolean(

@@ -6,9 +6,11 @@ from . import test_import
 from . import test_terms
 from . import test_amendment
 from . import test_approval
+from . import test_approval_access
 from . import test_approval_escalation
 from . import test_approval_evidence
 from . import test_doors
+from . import test_doors_portal
 from . import test_backend_tour
 from . import test_confirmation
 from . import test_confirmation_evidence

@@ -1,12 +1,35 @@
 from odoo import SUPERUSER_ID
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
+from odoo.tests import new_test_user
 
 from .common import CycleCommon
 
 
 class TestDoors(CycleCommon):
     """No door leads around approval and confirmation, for nobody."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        companies = {
+            "company_id": cls.company.id,
+            "company_ids": [Command.set(cls.company.ids)],
+        }
+        cls.user_plain = new_test_user(
+            cls.env,
+            "cycle_door_user",
+            "order_invoice_cycle.group_cycle_user",
+            **companies,
+        )
+        cls.user_portal = new_test_user(
+            cls.env,
+            "cycle_door_portal",
+            "base.group_portal",
+            partner_id=cls._create_customer(
+                "Anna", parent_id=cls.customer.id, is_company=False
+            ).id,
+        )
 
     def _get_users(self):
         return {
@@ -16,6 +39,9 @@ class TestDoors(CycleCommon):
             "manager": self.user_manager,
             "administrator": self.env.ref("base.user_admin"),
             "system": self.env["res.users"].browse(SUPERUSER_ID),
+            "plain user": self.user_plain,
+            "portal": self.user_portal,
+            "public": self.env.ref("base.public_user"),
         }
 
     def _get_orders(self):
@@ -34,8 +60,13 @@ class TestDoors(CycleCommon):
             "awaiting_customer": waiting,
         }
 
-    def _assert_shut(self, order, door, hint="approv|confirm"):
-        """Going through ``door`` raises a sentence that says what to do."""
+    def _assert_shut(
+        self, order, door, hint="approv|confirm|have .\\w+. access|allowed"
+    ):
+        """Going through ``door`` raises a sentence that says what to do.
+
+        Who may not write orders at all is told by Odoo whom to ask.
+        """
         with self.assertRaisesRegex(UserError, hint), self.env.cr.savepoint():
             door()
         order.invalidate_recordset()
@@ -63,6 +94,41 @@ class TestDoors(CycleCommon):
                         own = order.with_user(user).with_company(self.company)
                         self._assert_shut(order, lambda door=door, own=own: door(own))
             self.assertEqual(order.cycle_stage, stage)
+
+    def test_change_of_a_line_voids_the_approval(self):
+        doors = {
+            "write": lambda order: order.order_line[0].write({"price_unit": 1000.01}),
+            "create": lambda order: order.order_line.create(
+                {"order_id": order.id, "product_id": self.service.id}
+            ),
+            "unlink": lambda order: order.order_line[1].unlink(),
+            "import": lambda order: order.load(
+                [".id", "order_line/.id", "order_line/price_unit"],
+                [[str(order.id), str(order.order_line[0].id), "1.0"]],
+            ),
+        }
+        self.company.cycle_auto_send_confirmation = False
+        for name, door in doors.items():
+            with self.subTest(name):
+                order = self._approve(
+                    self._create_order(
+                        lines=[self._create_line(), self._create_line(price=5)]
+                    )
+                )
+                own = order.with_user(self.user_sales)
+                door(own)
+                self.assertEqual(order.cycle_stage, "draft")
+                self._assert_shut(order, own.action_confirm, "not approved")
+                self._assert_shut(order, own.action_send_confirmation, "not approved")
+
+    def test_copy_of_an_approved_order_is_not_approved(self):
+        self.company.cycle_auto_send_confirmation = False
+        order = self._approve(self._create_order())
+        copy = order.with_user(self.user_sales).copy({"state": "draft"})
+        self.assertFalse(copy._is_approved())
+        self._assert_shut(copy, copy.action_confirm, "not approved")
+        with self.assertRaises(UserError), self.env.cr.savepoint():
+            order.with_user(self.user_sales).copy({"state": "sale"})
 
     def test_order_cannot_be_created_as_a_sale(self):
         values = {

@@ -41,7 +41,6 @@ ACCESS = {
     "cycle.schedule.line": {
         **ALL_READ,
         "sales": "rwcu",
-        "approver": "rwcu",
         "billing": "rwcu",
         "manager": "rwcu",
     },

@@ -24,14 +24,20 @@ COLLECTIONS_MENUS = SALES_MENUS | {
     "cycle_dispute_menu",
     "cycle_message_menu",
 }
-APPROVER_MENUS = SALES_MENUS | {"cycle_approval_substitute_menu"}
-BILLING_MENUS = COLLECTIONS_MENUS | {"account_move_menu_to_publish"}
-MANAGER_MENUS = (BILLING_MENUS | APPROVER_MENUS) | {
-    "cycle_plan_menu",
-    "cycle_approval_rule_menu",
-    "cycle_reminder_level_menu",
-    "cycle_health_menu",
+APPROVER_MENUS = (SALES_MENUS - {"account_move_menu"}) | {
+    "cycle_approval_substitute_menu"
 }
+BILLING_MENUS = COLLECTIONS_MENUS | {"account_move_menu_to_publish"}
+MANAGER_MENUS = (
+    BILLING_MENUS
+    | APPROVER_MENUS
+    | {
+        "cycle_plan_menu",
+        "cycle_approval_rule_menu",
+        "cycle_reminder_level_menu",
+        "cycle_health_menu",
+    }
+)
 FLOW_BUTTONS = {
     "action_confirm",
     "action_quotation_send",
