@@ -19,6 +19,8 @@ from . import test_confirmation_snapshot
 from . import test_message
 from . import test_message_claim
 from . import test_js
+from . import test_confirmation_form
+from . import test_confirmation_link
 from . import test_confirmation_page
 from . import test_confirmation_answer
 from . import test_confirmation_portal

@@ -17,6 +17,12 @@ class TestCustomerPhone(ConfirmationPageCase):
     browser_size = "375x667"
     touch_enabled = True
 
+    def setUp(self):
+        super().setUp()
+        # These fingers are quicker than a person's.
+        parameters = self.env["ir.config_parameter"].sudo()
+        parameters.set_param("order_invoice_cycle.min_seconds_to_answer", "0")
+
     @contextmanager
     def _browser(self):
         browser = ChromeBrowser(self)
