@@ -20,6 +20,7 @@ from . import cycle_confirmation_verify
 from . import cycle_confirmation_nudge
 from . import cycle_confirmation_form
 from . import cycle_confirmation_page
+from . import cycle_confirmation_reply
 from . import cycle_confirmation_certificate
 from . import cycle_schedule_line
 from . import cycle_schedule_line_drafting

@@ -24,6 +24,7 @@ from . import test_confirmation_link
 from . import test_confirmation_page
 from . import test_confirmation_answer
 from . import test_confirmation_portal
+from . import test_confirmation_reply
 from . import test_views
 from . import test_wizards
 from . import test_plan
