@@ -153,7 +153,8 @@ class OrderConfirmation(http.Controller):
             return None
         user = request.env.user
         was_opened = visitor_session.is_opened(confirmation)
-        order = confirmation.order_id.with_user(user)
+        # In the user's own companies, not in the one that makes the offer.
+        order = request.env["sale.order"].browse(confirmation.order_id.id)
         can_read = not user._is_public() and order.has_access("read")
         if user._is_internal():
             return Visit(confirmation, "preview") if was_opened or can_read else None

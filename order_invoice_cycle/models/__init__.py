@@ -64,7 +64,6 @@ from . import cycle_dashboard_bus
 from . import cycle_health
 from . import cycle_health_checks
 from . import ir_attachment
-from . import ir_actions_report
 from . import cycle_link_miss
 from . import ir_http
 from . import mail_activity

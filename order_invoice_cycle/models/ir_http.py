@@ -27,6 +27,14 @@ class IrHttp(models.AbstractModel):
             raise
 
     @classmethod
+    def _serve_fallback(cls):
+        # Nothing else is served below these paths; core would ask the database for
+        # whatever stands there, with characters that it refuses.
+        if is_public_path(request.httprequest.path):
+            return None
+        return super()._serve_fallback()
+
+    @classmethod
     def _handle_error(cls, exception):
         if not is_public_path(request.httprequest.path) or isinstance(
             exception, SessionExpiredException

@@ -40,7 +40,8 @@ class TestPageReply(ConfirmationPageCase):
     def test_answer_goes_with_the_mail(self):
         self._comment()
         self._revise(reply="Cheaper <script>now</script>")
-        body = self.outbox[-1].get_body(("html",)).get_content()
+        mails = [mail for mail in self.outbox if self.anna.email in mail["To"]]
+        body = mails[-1].get_body(("html",)).get_content()
         self.assertIn("Cheaper &lt;script&gt;now&lt;/script&gt;", body)
         self.assertIn("lists what changed since the version you saw", body)
 

@@ -263,7 +263,6 @@ class TestSecurity(CycleCommon):
                 {
                     "move_id": move.id,
                     "move_line_id": line.id,
-                    "move_id": move.id,
                     "level_id": level.id,
                     "level_name": level.name,
                     "partner_id": self.customer.id,
