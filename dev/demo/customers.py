@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.cookiejar
 import json
 import re
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,6 +17,8 @@ from typing import NamedTuple
 from . import story
 
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+# Seconds that a person looks at an offer at least; faster ones are taken for robots.
+READING_TIME = 2.2
 CONFIRMATION_LINK = re.compile(r"https?://[\w.:-]+/order/confirm/[\w-]+")
 INVOICE_LINK = re.compile(r"https?://[\w.:-]+/my/invoices/\d+\?access_token=[\w-]+")
 
@@ -136,22 +139,37 @@ def find_link(mail: EmailMessage, pattern: re.Pattern) -> str | None:
     return found[0] if found else None
 
 
-def answer_link(link: str, get_order: Callable[[int], tuple[str, str]]) -> str:
-    """Open the link of a mail and answer as the story says.
+class Visit(NamedTuple):
+    """A customer who has opened the link in a mail and looks at the offer."""
 
-    :param link: the link as it is in the mail
-    :param get_order: returns the external ids of the order and of the customer to
-        whom the link with that number was sent
-    :return: ``confirmed``, ``commented`` or ``silent``
-    """
+    client: WebClient
+    page: Page
+    number: int
+    opened: float
+
+
+def open_link(link: str) -> Visit:
+    """Open the link of a mail in a browser of its own."""
     client = WebClient()
     page = client.get(link)
     number = re.search(r"/order/review/(\d+)$", urllib.parse.urlsplit(page.url).path)
     if page.status != 200 or not number:
         raise CustomerStuck(f"The link of a mail led to {page.url} ({page.status}).")
-    order, customer = get_order(int(number[1]))
+    return Visit(client, page, int(number[1]), time.monotonic())
+
+
+def answer(visit: Visit, get_order: Callable[[int], tuple[str, str]]) -> str:
+    """Answer as the story says, not before the offer can have been read.
+
+    :param get_order: returns the external ids of the order and of the customer to
+        whom the link with that number was sent
+    :return: ``confirmed``, ``commented`` or ``silent``
+    """
+    order, customer = get_order(visit.number)
     if order in story.SILENT:
         return "silent"
+    client, page = visit.client, visit.page
+    time.sleep(max(0.0, visit.opened + READING_TIME - time.monotonic()))
     if order in story.COMMENTS:
         form = find_form(page, "/comment")
         typed = {"name": story.SIGNERS[customer], "text": story.COMMENTS[order]}

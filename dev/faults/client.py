@@ -37,7 +37,7 @@ class Form:
             return None
         fields = dict(
             re.search(rf'name="({name})"\s+value="([^"]*)"', page.text).groups()
-            for name in ("csrf_token", "terms_hash")
+            for name in ("csrf_token", "terms_hash", "nonce")
         )
         return cls(page.url, session.cookies.get_dict(), fields)
 

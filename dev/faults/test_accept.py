@@ -33,7 +33,9 @@ class TestAccept(FaultCase):
         broken = [result for result in results if isinstance(result, Exception)]
         self.assertFalse(broken)
         statuses = [response.status_code for response, _seconds in results]
-        self.assertEqual(set(statuses), {303}, statuses)
+        # The others, of other names, are told at once who was first.
+        self.assertEqual(statuses.count(303), 1, statuses)
+        self.assertEqual(set(statuses), {303, 200}, statuses)
         with self.env() as env:
             order = env["sale.order"].browse(order_id)
             confirmed = order.confirmation_ids.filtered(
@@ -62,6 +64,8 @@ class TestAccept(FaultCase):
                 ]
             )
             self.assertEqual(states, 1)
+        for response, _seconds in results:
+            self.assertTrue(response.status_code == 303 or name in response.text)
         for form in forms:
             self.assertIn(name, form.look())
         seconds = sorted(seconds for _response, seconds in results)

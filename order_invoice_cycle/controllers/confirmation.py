@@ -1,19 +1,20 @@
 """The page on which a customer reads an offer and answers."""
 
-import ipaddress
+import logging
+import re
 from typing import NamedTuple
 
 from odoo import http
 from odoo.http import content_disposition, request
 
 from ..tools.colour import brand_colours
-from ..tools.mail import clean_header
+from . import visitor, visitor_session
 from .answer import neutral_page, page, redirect, secure
 from .confirmation_form import FORM_LIMIT, NAME_LENGTHS, TEXT_LIMIT, Answer
 
-SESSION_OPENED = "cycle_confirmations"
-SESSION_DOWNLOADED = "cycle_downloads"
-SESSION_LIMIT = 50
+_logger = logging.getLogger(__name__)
+
+FORM_PATH = re.compile(r"/order/review/(\d+)/(accept|comment|decline)/?")
 
 
 class Visit(NamedTuple):
@@ -42,9 +43,9 @@ class OrderConfirmation(http.Controller):
         """Exchange the secret of the link for a place in the visitor's session."""
         confirmation = request.env["cycle.confirmation"]._find_by_token(token)
         if not confirmation or not confirmation._is_open():
-            return neutral_page()
+            return _miss()
         if request.httprequest.method == "GET":
-            _remember(confirmation)
+            visitor_session.remember(confirmation)
         return redirect(f"/order/review/{confirmation.id}")
 
     @http.route(
@@ -59,8 +60,8 @@ class OrderConfirmation(http.Controller):
         visit = self._get_visit(confirmation_id)
         if not visit:
             return neutral_page()
-        if visit.can_answer and _is_read_by_person():
-            visit.confirmation._log_opened(**_get_evidence())
+        if visit.can_answer and visitor.is_person():
+            visit.confirmation._log_opened(**visitor.get_evidence())
         return self._show(visit)
 
     @http.route(
@@ -113,7 +114,7 @@ class OrderConfirmation(http.Controller):
             return neutral_page()
         attachment = visit.confirmation.pdf_id
         if attachment and visit.can_answer and _is_first_download(visit):
-            visit.confirmation._log_downloaded(**_get_evidence())
+            visit.confirmation._log_downloaded(**visitor.get_evidence())
         return _stream(attachment)
 
     @http.route(
@@ -151,8 +152,9 @@ class OrderConfirmation(http.Controller):
         if not confirmation or confirmation._get_page_state() == "closed":
             return None
         user = request.env.user
-        was_opened = confirmation.id in request.session.get(SESSION_OPENED, ())
-        order = confirmation.order_id.with_user(user)
+        was_opened = visitor_session.is_opened(confirmation)
+        # In the user's own companies, not in the one that makes the offer.
+        order = request.env["sale.order"].browse(confirmation.order_id.id)
         can_read = not user._is_public() and order.has_access("read")
         if user._is_internal():
             return Visit(confirmation, "preview") if was_opened or can_read else None
@@ -168,18 +170,57 @@ class OrderConfirmation(http.Controller):
         visit = self._get_visit(confirmation_id)
         if not visit or not visit.can_answer:
             return neutral_page()
+        if visitor.is_sent_by_another_site():
+            return neutral_page(status=400)
         confirmation = visit.confirmation
-        problem = answer.get_problem(confirmation.env)
+        seconds = visitor_session.redeem_nonce(confirmation, answer.nonce)
+        # From here on nobody else decides, so that what we say is true.
+        confirmation._await_turn()
+        if confirmation._get_page_state() != "open":
+            return self._show_outcome(visit, answer)
+        problem = answer.get_problem(
+            confirmation.env, seconds, visitor_session.get_min_seconds()
+        )
         if problem:
             return self._show(visit, answer=answer, problem=problem, status=422)
-        confirmation._await_turn()
-        result = self._hand_over(confirmation, answer)
-        if result == "stale":
-            return self._show(visit, is_stale=True, status=409)
+        if self._hand_over(confirmation, answer) == "stale":
+            # The tick was for other terms.
+            answer = answer._replace(is_authorised=False)
+            return self._show(visit, answer=answer, is_stale=True, status=409)
         return redirect(f"/order/review/{confirmation.id}")
 
+    def _show_outcome(self, visit, answer):
+        """Answer somebody who answers a link that waits for no answer any more.
+
+        The same answer again gets what the first one got.
+        """
+        confirmation = visit.confirmation
+        if confirmation._has_answer(answer.action, answer.name, answer.text):
+            return redirect(f"/order/review/{confirmation.id}")
+        is_late = answer.action == "accept" and (
+            confirmation._get_page_state() == "confirmed"
+        )
+        return self._show(
+            visit, answer=answer, is_refused=True, status=200 if is_late else 409
+        )
+
+    def _show_form_again(self):
+        """Return the page for a form that lacks its token, None if it is no form.
+
+        Asked by the HTTP layer, which refused the form before it came to a route.
+        """
+        match = FORM_PATH.fullmatch(request.httprequest.path)
+        visit = match and self._get_visit(match[1])
+        if not visit or not visit.can_answer:
+            return None
+        answer = Answer.from_form(match[2], request.params)
+        if visit.confirmation._get_page_state() != "open":
+            return self._show_outcome(visit, answer)
+        problem = answer.get_form_problem(visit.confirmation.env)
+        return self._show(visit, answer=answer, problem=problem, status=400)
+
     def _hand_over(self, confirmation, answer):
-        evidence = _get_evidence()
+        evidence = visitor.get_evidence()
         if answer.action == "accept":
             return confirmation._confirm(
                 answer.terms_hash,
@@ -194,13 +235,20 @@ class OrderConfirmation(http.Controller):
         )
         return take(answer.terms_hash, answer.name, answer.text, **evidence)
 
-    def _show(self, visit, answer=None, problem=None, is_stale=False, status=200):
-        """Return the page of a link, in its recipient's language."""
+    def _show(self, visit, answer=None, status=200, **notes):
+        """Return the page of a link, in its recipient's language.
+
+        :param answer: what was typed, to be shown again
+        :param notes: what to say about it: ``problem``, ``is_stale``, ``is_refused``
+        """
         confirmation = visit.confirmation
         state = confirmation._get_page_state()
-        replacement = confirmation._get_replacement() if state == "stale" else None
-        if replacement and visit.can_answer and _is_read_by_person():
-            _remember(replacement)
+        replacement = confirmation._get_replacement() if state != "open" else None
+        if replacement and visit.can_answer and visitor.is_person():
+            visitor_session.remember(replacement)
+        if state == "open" and visit.can_answer and visitor.is_person():
+            notes["form_nonce"] = visitor_session.issue_nonce(confirmation)
+        name = confirmation._get_declared_name()
         return self._show_order(
             confirmation.order_id,
             {
@@ -208,12 +256,11 @@ class OrderConfirmation(http.Controller):
                 "state": state,
                 "role": visit.role,
                 "shows_terms": visit.role == "preview" or confirmation._shows_terms(),
-                "is_stale": is_stale,
                 "replacement": replacement,
-                "answer": answer
-                or Answer(action="", name=confirmation.partner_id.name or ""),
-                "problem": problem,
+                "answer": answer or Answer(action="", name=name),
+                "default_name": name,
                 "csrf_token": request.csrf_token(),
+                **notes,
             },
             status=status,
         )
@@ -259,54 +306,20 @@ def _browse_confirmation(confirmation_id):
     return confirmation.with_company(company).with_context(lang=lang)
 
 
-def _remember(confirmation):
-    """Open the link for this browser session."""
-    opened = [
-        other
-        for other in request.session.get(SESSION_OPENED, ())
-        if other != confirmation.id
-    ]
-    request.session[SESSION_OPENED] = [*opened, confirmation.id][-SESSION_LIMIT:]
-
-
 def _is_first_download(visit):
-    """Tell whether this session downloads the PDF for the first time; note it."""
-    downloaded = request.session.get(SESSION_DOWNLOADED, [])
-    if not _is_read_by_person() or visit.confirmation.id in downloaded:
-        return False
-    request.session[SESSION_DOWNLOADED] = [*downloaded, visit.confirmation.id][
-        -SESSION_LIMIT:
-    ]
-    return True
+    return visitor.is_person() and visitor_session.is_first_download(visit.confirmation)
 
 
-def _is_read_by_person():
-    """Tell whether somebody may be looking: not a HEAD, prefetch or preview."""
-    headers = request.httprequest.headers
-    purpose = headers.get("Sec-Purpose", "") + headers.get("Purpose", "")
-    return (
-        request.httprequest.method != "HEAD"
-        and "prefetch" not in purpose
-        and "preview" not in purpose
-        and headers.get("Odoo-Link-Preview") != "True"
+def _miss():
+    """Return the answer to a link that opens nothing, and count it."""
+    network = visitor.get_network()
+    is_over_limit = request.env["cycle.link.miss"].sudo()._is_over_limit(network)
+    _logger.info(
+        "A link was not found, asked for from %s%s",
+        network,
+        ", which has asked too often" if is_over_limit else "",
     )
-
-
-def _get_evidence():
-    """Return what the request says about who sent it."""
-    user = request.env.user
-    return {
-        "user_id": False if user._is_public() else user.id,
-        "ip": _get_ip(),
-        "user_agent": clean_header(request.httprequest.user_agent.string, limit=300),
-    }
-
-
-def _get_ip():
-    try:
-        return str(ipaddress.ip_address(request.httprequest.remote_addr or ""))
-    except ValueError:
-        return False
+    return neutral_page(status=429 if is_over_limit else 404)
 
 
 def _stream(attachment):

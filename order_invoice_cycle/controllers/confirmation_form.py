@@ -26,6 +26,7 @@ class Answer(NamedTuple):
     text: str = ""
     is_authorised: bool = False
     is_robot: bool = False
+    nonce: str = ""
 
     @classmethod
     def from_form(cls, action, form):
@@ -37,19 +38,35 @@ class Answer(NamedTuple):
             text=clean_text(_get_text(form, "text"), limit=FORM_LIMIT),
             is_authorised=bool(_get_text(form, "authorised")),
             is_robot=bool(_get_text(form, "website")),
+            nonce=_get_text(form, "nonce"),
         )
 
-    def get_problem(self, env):
+    def get_problem(self, env, seconds, min_seconds):
         """Return what is missing or wrong, None when the answer can be taken.
 
         :param env: environment, for the language of the sentence
+        :param seconds: time since the form was rendered, None if it was not by us
+        :param min_seconds: time that a person needs at least
         """
         if self.is_robot:
             return Problem("website", env._("Please leave the field “Website” empty."))
-        return self._get_name_problem(env) or (
+        problem = self._get_name_problem(env) or (
             self._get_tick_problem(env)
             if self.action == "accept"
             else self._get_text_problem(env)
+        )
+        if not problem and (seconds is None or seconds < min_seconds):
+            problem = self.get_form_problem(env)
+        return problem
+
+    def get_form_problem(self, env):
+        """Return what is wrong with a form that this page cannot have sent just so."""
+        return Problem(
+            "form",
+            env._(
+                "The form was sent twice, very fast, or from an older page. Please "
+                "check what you typed and send it again."
+            ),
         )
 
     def _get_name_problem(self, env):

@@ -20,6 +20,7 @@ from . import cycle_confirmation_verify
 from . import cycle_confirmation_nudge
 from . import cycle_confirmation_form
 from . import cycle_confirmation_page
+from . import cycle_confirmation_reply
 from . import cycle_confirmation_certificate
 from . import cycle_schedule_line
 from . import cycle_schedule_line_drafting
@@ -67,6 +68,7 @@ from . import cycle_health
 from . import cycle_health_checks
 from . import ir_attachment
 from . import ir_actions_report
+from . import cycle_link_miss
 from . import ir_http
 from . import mail_activity
 from . import mail_template

@@ -52,7 +52,15 @@ class CycleConfirmation(models.Model):
         index=True,
     )
     _transitions = {
-        "pending": {"sent", "confirmed", "expired", "revoked", "superseded"},
+        "pending": {
+            "sent",
+            "commented",
+            "confirmed",
+            "declined",
+            "expired",
+            "revoked",
+            "superseded",
+        },
         "sent": {
             "commented",
             "confirmed",
@@ -116,6 +124,9 @@ class CycleConfirmation(models.Model):
         self.ensure_one()
         token = secrets.token_urlsafe(32)
         self.sudo().token_sha256 = sha256(token)
+        if self.state == "pending":
+            # Counted anew when the mail server says that it took the link.
+            self.date_expiry = self._get_expiry(fields.Datetime.now())
         return f"{self.company_id.get_base_url()}/order/confirm/{token}"
 
     @api.model
@@ -142,7 +153,20 @@ class CycleConfirmation(models.Model):
         self.ensure_one()
         expired = self.date_expiry and self.date_expiry < fields.Datetime.now()
         decided = self.state in ("confirmed", "commented", "declined")
-        return (self.state == "sent" and not expired) or decided
+        return (self._is_awaited() and not expired) or decided
+
+    def _has_gone_out(self):
+        """Tell whether the link was ever handed to a mail server.
+
+        While it is, and when nobody knows whether it was taken, the state still says
+        that it is to be sent; but whoever has the link has received it.
+        """
+        self.ensure_one()
+        return self.state != "pending" or bool(self.sudo().token_sha256)
+
+    def _is_awaited(self):
+        """Tell whether the recipient has the link and has not answered."""
+        return self.state in LIVE and self._has_gone_out()
 
     def _is_current(self):
         """Tell whether the link still shows the order's present terms."""
@@ -199,7 +223,7 @@ class CycleConfirmation(models.Model):
             return "confirmed"
         if not self._is_current() or shown_hash != self.terms_hash:
             return "stale"
-        if self.state != "sent" or not self._is_open():
+        if not self._is_awaited() or not self._is_open():
             return "closed"
         return False
 
@@ -215,6 +239,7 @@ class CycleConfirmation(models.Model):
         refusal = self._refuse_answer(shown_hash)
         if refusal:
             return refusal
+        self._note_arrival()
         self._set_confirmed(name, **evidence)
         self.order_id._confirm_cycle()
         self._send_receipt()
@@ -236,6 +261,7 @@ class CycleConfirmation(models.Model):
         refusal = self._refuse_answer(shown_hash)
         if refusal:
             return refusal
+        self._note_arrival()
         self._update_state(
             "commented", comment=text, **self._prepare_decision(name, evidence)
         )
@@ -249,6 +275,7 @@ class CycleConfirmation(models.Model):
         refusal = self._refuse_answer(shown_hash)
         if refusal:
             return refusal
+        self._note_arrival()
         self._update_state(
             "declined", comment=reason, **self._prepare_decision(name, evidence)
         )
@@ -334,12 +361,30 @@ class CycleConfirmation(models.Model):
         if message.purpose != "confirmation":
             return
         self._lock_order()
-        days = self.company_id.cycle_confirmation_days
+        self._set_sent(message.date_sent, message.email_to)
+
+    def _set_sent(self, date, email=None):
         self.filtered(lambda c: c.state == "pending")._update_state("sent")
-        self.write(
-            {
-                "date_sent": message.date_sent,
-                "date_expiry": message.date_sent + timedelta(days=days),
-            }
+        self.write({"date_sent": date, "date_expiry": self._get_expiry(date)})
+        email = email or self.email
+        self._log_event("sent", email=email, pdf_sha256=self.pdf_sha256)
+
+    def _get_expiry(self, date):
+        return date + timedelta(days=self.company_id.cycle_confirmation_days)
+
+    def _note_arrival(self):
+        """Settle what nobody knew: the mail of a link that is answered has arrived."""
+        self.ensure_one()
+        if self.state != "pending":
+            return
+        messages = self.env["cycle.message"].sudo()
+        in_doubt = messages.search(
+            messages._get_documents_domain(self)
+            + [
+                ("purpose", "=", "confirmation"),
+                ("state", "in", ("sending", "uncertain")),
+            ]
         )
-        self._log_event("sent", email=message.email_to, pdf_sha256=self.pdf_sha256)
+        in_doubt._set_sent(in_doubt[:1].date_claimed)
+        if self.state == "pending":
+            self._set_sent(fields.Datetime.now())

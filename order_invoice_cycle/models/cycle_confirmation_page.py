@@ -11,12 +11,12 @@ class CycleConfirmation(models.Model):
         """Return what the page of this link is about.
 
         :return: ``open`` (an answer is awaited), ``confirmed``, ``commented``,
-            ``declined``, ``stale`` (the offer changed), ``cancelled`` (the order is)
-            or ``closed`` (nothing may be said about it: expired, revoked, not sent)
+            ``declined``, ``stale`` (the offer changed), ``cancelled`` (the order is),
+            ``expired`` or ``closed`` (nothing may be said about it: revoked, not sent)
         """
         self.ensure_one()
         order = self.order_id
-        if self.state in ("pending", "expired", "revoked"):
+        if self.state == "revoked" or not self._has_gone_out():
             return "closed"
         if order.date_amended:
             # What counts is the order that took the amendment over.
@@ -29,7 +29,7 @@ class CycleConfirmation(models.Model):
         if self.state == "superseded":
             return "stale"
         if not self._is_open():
-            return "closed"
+            return "expired"
         if self.state in ("commented", "declined"):
             return self.state
         return "open" if self._is_current() else "stale"
@@ -53,6 +53,23 @@ class CycleConfirmation(models.Model):
                 and other._get_page_state() == "open"
             )
         )[:1]
+
+    def _get_declared_name(self):
+        """Return the name to begin with; a company's is not that of a person."""
+        self.ensure_one()
+        return "" if self.partner_id.is_company else self.partner_id.name or ""
+
+    def _has_answer(self, action, name, text):
+        """Tell whether this is the answer that the recipient has given already.
+
+        :param str action: ``accept``, ``comment`` or ``decline``
+        :param str name: the declared name
+        :param str text: the comment or reason
+        """
+        self.ensure_one()
+        state = {"accept": "confirmed", "comment": "commented", "decline": "declined"}
+        same_text = action == "accept" or self.comment == text
+        return self.state == state[action] and self.decided_name == name and same_text
 
     def _get_statement(self):
         """Return the words a customer agrees to when confirming."""

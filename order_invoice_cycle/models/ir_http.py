@@ -1,9 +1,10 @@
-from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.exceptions import BadRequest, MethodNotAllowed, NotFound
 
 from odoo import models
 from odoo.http import SessionExpiredException, request
 
 from ..controllers.answer import error_page, is_public_path
+from ..controllers.confirmation import OrderConfirmation
 
 
 class IrHttp(models.AbstractModel):
@@ -26,6 +27,14 @@ class IrHttp(models.AbstractModel):
             raise
 
     @classmethod
+    def _serve_fallback(cls):
+        # Nothing else is served below these paths; core would ask the database for
+        # whatever stands there, with characters that it refuses.
+        if is_public_path(request.httprequest.path):
+            return None
+        return super()._serve_fallback()
+
+    @classmethod
     def _handle_error(cls, exception):
         if not is_public_path(request.httprequest.path) or isinstance(
             exception, SessionExpiredException
@@ -37,6 +46,16 @@ class IrHttp(models.AbstractModel):
         # Missing when the request itself was refused; templates look for them.
         request.params = getattr(request, "params", {})
         request.is_frontend = getattr(request, "is_frontend", False)
-        response = error_page(exception)
+        response = cls._cycle_form_again(exception) or error_page(exception)
         cls._post_dispatch(response)
         return response
+
+    @classmethod
+    def _cycle_form_again(cls, exception):
+        """Return the page with the form that core refused, None if it is another."""
+        if not isinstance(exception, BadRequest):
+            return None
+        try:
+            return OrderConfirmation()._show_form_again()
+        except Exception as error:
+            return error_page(error)

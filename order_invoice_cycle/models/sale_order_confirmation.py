@@ -171,6 +171,7 @@ class SaleOrder(models.Model):
             lambda c: c.state in LIVE and c.email == email_normalize(c.partner_id.email)
         )
         (self.confirmation_ids - live)._set_superseded()
+        live.write({"reply": self.customer_reply})
         live |= self.env["cycle.confirmation"].create(
             [
                 self._prepare_confirmation(partner)
@@ -209,6 +210,7 @@ class SaleOrder(models.Model):
             "version": self.terms_version,
             "terms_hash": self.terms_hash,
             "terms_json": self._get_terms_json(),
+            "reply": self.customer_reply,
             "lang": self.env["res.company"]._cycle_lang(partner),
         }
 
@@ -241,6 +243,8 @@ class SaleOrder(models.Model):
     def _take_comments(self, confirmation, name, text):
         """Give the order back to sales with the customer's comments."""
         self.ensure_one()
+        # What was answered before is no answer to these.
+        self.customer_reply = False
         self.confirmation_ids._set_superseded()
         self.activity_schedule(
             "order_invoice_cycle.mail_activity_type_changes_requested",

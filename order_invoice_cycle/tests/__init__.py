@@ -22,9 +22,15 @@ from . import test_confirmation_snapshot
 from . import test_message
 from . import test_message_claim
 from . import test_js
+from . import test_confirmation_form
+from . import test_confirmation_fuzz
+from . import test_confirmation_link
+from . import test_confirmation_matrix
 from . import test_confirmation_page
 from . import test_confirmation_answer
 from . import test_confirmation_portal
+from . import test_confirmation_reading
+from . import test_confirmation_reply
 from . import test_views
 from . import test_wizards
 from . import test_plan

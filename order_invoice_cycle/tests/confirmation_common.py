@@ -4,7 +4,7 @@ from unittest.mock import patch
 from lxml import html
 
 from odoo import SUPERUSER_ID, api
-from odoo.http import Request
+from odoo.http import Request, root
 
 from odoo.addons.base.models.ir_mail_server import IrMail_Server
 
@@ -102,8 +102,10 @@ class ConfirmationPageCase(CycleHttpCase):
         self.env.invalidate_all()
         return response
 
-    def _post(self, action, path=None, **form):
+    def _post(self, action, path=None, headers=None, **form):
         """Send one of the forms, as the page holds it; ``None`` leaves a field out."""
+        if "nonce" not in form:
+            form["nonce"] = self._get_nonce(path)
         values = {
             "csrf_token": self._get_csrf_token(),
             "terms_hash": self.confirmation.terms_hash,
@@ -116,7 +118,27 @@ class ConfirmationPageCase(CycleHttpCase):
             f"{path or self.path}/{action}",
             data={key: value for key, value in values.items() if value is not None},
             allow_redirects=False,
+            headers=headers,
         )
+
+    def _get_nonce(self, path=None, seconds=3):
+        """Return the number of a form that was rendered ``seconds`` ago."""
+        return self._read_nonce(self._get(path or self.path), seconds)
+
+    def _read_nonce(self, page, seconds=3):
+        """Return the number in a page's forms, None without; let time pass."""
+        found = re.search(r'name="nonce" value="([\w-]+)"', page.text)
+        self._let_time_pass(seconds)
+        return found and found[1]
+
+    def _let_time_pass(self, seconds):
+        """Make the forms that this session was shown ``seconds`` older."""
+        session = root.session_store.get(self.session.sid)
+        session["cycle_forms"] = {
+            link: {nonce: shown - seconds for nonce, shown in forms.items()}
+            for link, forms in session.get("cycle_forms", {}).items()
+        }
+        root.session_store.save(session)
 
     def _get_csrf_token(self):
         """Return the token of this session, as every form has it."""

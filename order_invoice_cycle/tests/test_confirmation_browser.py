@@ -1,57 +1,38 @@
-from contextlib import contextmanager
+import logging
+import os
 
 from odoo.tests import tagged
-from odoo.tests.common import ChromeBrowser
 
-from .confirmation_common import ConfirmationPageCase
+from .browser_common import CustomerBrowserCase
+
+_logger = logging.getLogger(__name__)
+
+# Sends one form as it is, or with something in each field that a script can find.
+SCAN = """
+    (() => {
+        const form = document.forms[%(form)s];
+        const noise = () => Math.random().toString(36).slice(2).repeat(2);
+        form.noValidate = true;
+        if (%(fills)s) {
+            for (const field of form.querySelectorAll("input, textarea")) {
+                if (field.type === "checkbox") field.click();
+                else if (field.type !== "hidden") field.value = noise();
+            }
+        } else {
+            for (const field of form.querySelectorAll("input[type=text], textarea"))
+                field.value = "";
+        }
+        form.querySelector("button").click();
+    })()
+"""
 
 
 @tagged("post_install", "-at_install", "cycle_browser")
-class TestCustomerPhone(ConfirmationPageCase):
-    """A customer with a phone, from the mail to the receipt.
-
-    The page has no scripts, so there is no tour to load into it: the browser is
-    driven from outside.
-    """
+class TestCustomerPhone(CustomerBrowserCase):
+    """A customer with a phone, from the mail to the receipt."""
 
     browser_size = "375x667"
     touch_enabled = True
-
-    @contextmanager
-    def _browser(self):
-        browser = ChromeBrowser(self)
-        with self.allow_requests(browser=browser):
-            try:
-                self.cr.flush()
-                self.cr.clear()
-                yield browser
-            finally:
-                browser.stop()
-                self._wait_remaining_requests()
-        self.env.invalidate_all()
-
-    def _visit(self, browser, heading):
-        """Follow the link in the mail until the page has arrived."""
-        link = self._get_link(self.anna)
-        browser.navigate_to(self.base_url() + link, wait_stop=True)
-        self._wait_for(browser, heading)
-
-    def _wait_for(self, browser, heading):
-        """Wait for a page with that main heading, and check that it fits."""
-        ready = f"document.querySelector('h1')?.textContent.includes({heading!r})"
-        self.assertTrue(browser._wait_ready(ready, timeout=30), heading)
-        fits = "document.documentElement.scrollWidth <= window.innerWidth"
-        self.assertTrue(
-            self._run(browser, fits),
-            f"“{heading}” is wider than the screen",
-        )
-
-    def _run(self, browser, code):
-        result = browser._websocket_request(
-            "Runtime.evaluate", params={"expression": code, "returnByValue": True}
-        )
-        self.assertNotIn("exceptionDetails", result)
-        return result["result"].get("value")
 
     def test_customer_confirms(self):
         with self._browser() as browser:
@@ -122,3 +103,25 @@ class TestCustomerDesktop(TestCustomerPhone):
     allow_inherited_tests_method = True
     browser_size = "1366x768"
     touch_enabled = False
+
+
+@tagged("post_install", "-at_install", "cycle_browser")
+class TestNosyScanner(CustomerBrowserCase):
+    """A scanner of mails that runs a browser and tries everything it finds."""
+
+    def test_scanner_that_sends_every_form_confirms_nothing(self):
+        runs = 50 if os.environ.get("CYCLE_TEST_FULL") else 5
+        heading = "Please review"
+        sent = 0
+        with self._browser() as browser:
+            for _run in range(runs):
+                for fills in ("false", "true"):
+                    for form in range(3):
+                        self._visit(browser, heading)
+                        self._run(browser, SCAN % {"form": form, "fills": fills})
+                        refused = "document.querySelector('#problem') !== null"
+                        self.assertTrue(browser._wait_ready(refused, timeout=30))
+                        sent += 1
+        self.assertEqual(self.order.state, "sent")
+        self.assertEqual(set(self.order.confirmation_ids.mapped("state")), {"sent"})
+        _logger.info("%s forms sent by a scanner in %s runs: 0 accepted", sent, runs)

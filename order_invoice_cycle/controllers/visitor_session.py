@@ -1,0 +1,76 @@
+"""What a visitor's browser session remembers: opened links and rendered forms."""
+
+import secrets
+import time
+
+from odoo.http import request
+
+OPENED = "cycle_confirmations"
+DOWNLOADED = "cycle_downloads"
+FORMS = "cycle_forms"
+LINK_LIMIT = 50
+FORM_LIMIT = 10
+
+# Seconds that a person needs at least between a page and its answer.
+MIN_SECONDS = 2.0
+MIN_SECONDS_PARAMETER = "order_invoice_cycle.min_seconds_to_answer"
+
+
+def remember(confirmation):
+    """Open a link for this browser session."""
+    _add(OPENED, confirmation)
+
+
+def is_opened(confirmation):
+    """Tell whether this browser session opened a link."""
+    return confirmation.id in request.session.get(OPENED, ())
+
+
+def is_first_download(confirmation):
+    """Tell whether this session downloads a link's PDF for the first time; note it."""
+    if confirmation.id in request.session.get(DOWNLOADED, ()):
+        return False
+    _add(DOWNLOADED, confirmation)
+    return True
+
+
+def issue_nonce(confirmation):
+    """Return a number that lets one form of a link be sent, once, by this session."""
+    nonce = secrets.token_urlsafe(16)
+    forms = request.session.get(FORMS, {})
+    own = {**forms.get(str(confirmation.id), {}), nonce: time.time()}
+    kept = dict(list(own.items())[-FORM_LIMIT:])
+    others = {key: form for key, form in forms.items() if key != str(confirmation.id)}
+    others = dict(list(others.items())[1 - LINK_LIMIT :])
+    request.session[FORMS] = {**others, str(confirmation.id): kept}
+    return nonce
+
+
+def redeem_nonce(confirmation, nonce):
+    """Use up the number of a form.
+
+    :return: how many seconds ago the form was rendered, None for a number that this
+        session does not hold, or has used
+    """
+    forms = request.session.get(FORMS, {})
+    own = dict(forms.get(str(confirmation.id), {}))
+    rendered = own.pop(nonce, None)
+    if rendered is None:
+        return None
+    request.session[FORMS] = {**forms, str(confirmation.id): own}
+    return time.time() - rendered
+
+
+def get_min_seconds():
+    """Return how many seconds have to pass between a page and its answer."""
+    parameters = request.env["ir.config_parameter"].sudo()
+    try:
+        return float(parameters.get_param(MIN_SECONDS_PARAMETER, MIN_SECONDS))
+    except ValueError:
+        return MIN_SECONDS
+
+
+def _add(key, confirmation):
+    """Put a link at the end of a list in the session that does not grow for ever."""
+    others = [one for one in request.session.get(key, ()) if one != confirmation.id]
+    request.session[key] = [*others, confirmation.id][-LINK_LIMIT:]

@@ -1,0 +1,194 @@
+import json
+import logging
+import os
+import random
+import secrets
+
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from .confirmation_common import ConfirmationPageCase
+
+_logger = logging.getLogger(__name__)
+
+ADDON = "odoo.addons.order_invoice_cycle."
+FULL = bool(os.environ.get("CYCLE_TEST_FULL"))
+TELLTALES = ("Traceback", "psycopg2", "SELECT ", "site-packages", 'File "')
+TEXTS = (
+    "",
+    " ",
+    "\x00",
+    "\ud800",
+    "\u202e",
+    "ż" * 3000,
+    "x" * 64_000,
+    "-1",
+    "99999999999999999999",
+    "1e309",
+    "NaN",
+    "None",
+    "[]",
+    "{}",
+    "../../etc/passwd",
+    "' OR 1=1 --",
+    "<script>alert(1)</script>",
+    "{{ 7*7 }}",
+    "${7*7}",
+    "%s%n",
+    "\r\nSet-Cookie: a=b",
+    "٣",
+    "😀",
+)
+FIELDS = ("name", "text", "authorised", "website", "nonce", "csrf_token", "name[]")
+
+
+@tagged("post_install", "-at_install")
+class TestPageFuzz(ConfirmationPageCase):
+    """Nonsense in addresses and bodies: never an error page, never a change."""
+
+    def setUp(self):
+        super().setUp()
+        self.random = random.Random(20270115)
+
+    # === LINKS === #
+
+    def _get_tokens(self, count):
+        """Return so many things that are no token, most of them like one."""
+        token = self._get_link(self.anna).rpartition("/")[2]
+        makers = (
+            lambda: secrets.token_urlsafe(32),
+            lambda: token[: self.random.randrange(1, len(token))],
+            lambda: token + self.random.choice("xyz_-."),
+            lambda: token.swapcase(),
+            lambda: token[::-1],
+            lambda: "%00" * self.random.randrange(1, 40),
+            lambda: "%ED%A0%80" * self.random.randrange(1, 20),
+            lambda: "%FF" * self.random.randrange(1, 40),
+            lambda: "ż" * self.random.randrange(1, 90),
+            lambda: "a" * self.random.randrange(100, 60_000),
+            lambda: f"x?token={token}&token[]={token}",
+            lambda: f"{token}/{token}",
+            lambda: "%5B%22" + token + "%22%5D",
+            lambda: str(self.random.randrange(-(10**6), 10**6)),
+        )
+        return [self.random.choice(makers)() for _token in range(count)]
+
+    def test_fuzzed_links_get_one_and_the_same_answer(self):
+        misses = type(self.env["cycle.link.miss"])
+        limiter = misses._is_over_limit
+        self.patch(misses, "_is_over_limit", lambda model, network: False)
+        count = 10_000 if FULL else 1_000
+        traces = self._get_traces()
+        self.env.flush_all()
+        answers = set()
+        for token in self._get_tokens(count):
+            response = self.url_open(f"/order/confirm/{token}")
+            answers.add((response.status_code, response.content))
+        self.assertEqual(len(answers), 1)
+        self.assertEqual(self._get_traces(), traces)
+        self.patch(misses, "_is_over_limit", limiter)
+        statuses = [
+            self.url_open(f"/order/confirm/{token}").status_code
+            for token in self._get_tokens(20)
+        ]
+        self.assertEqual(statuses, [404] * 10 + [429] * 10)
+        _logger.info("%s fuzzed links: 0 opened, 0 errors, 1 answer", count)
+
+    # === ROUTES === #
+
+    def _get_routes(self):
+        """Return the routes of this addon, with what they take: (rule, methods)."""
+        routes = [
+            (rule, rule.endpoint.routing["methods"] or ["GET", "POST"])
+            for rule in self.env["ir.http"].routing_map().iter_rules()
+            if rule.endpoint.func.__module__.startswith(ADDON)
+        ]
+        return sorted(routes, key=lambda route: route[0].rule)
+
+    def _get_argument(self, name):
+        """Return a value for an argument of a route: its own, or nonsense.
+
+        An argument without a case here is an error: think about what it may open.
+        """
+        own = {
+            "token": self._get_link(self.anna).rpartition("/")[2],
+            "confirmation_id": str(self.confirmation.id),
+            "order_id": str(self.order.id),
+        }
+        nonsense = ["0", "-1", "999999999", "9" * 40, "abc", "%00", "1;2", "%ED%A0%80"]
+        return self.random.choice([own[name]] * 8 + nonsense)
+
+    def _get_address(self, rule):
+        address = rule.rule
+        for name, converter in rule._converters.items():
+            kind = type(converter).__name__.replace("Converter", "").lower()
+            value = self._get_argument(name)
+            for shape in (f"<{name}>", f"<path:{name}>", f"<int:{name}>"):
+                address = address.replace(shape, value)
+            self.assertNotIn(f":{name}>", address, kind)
+        return address
+
+    def _get_body(self):
+        """Return how a body is sent, never one that is a valid answer."""
+        form = {
+            field: self.random.choice(TEXTS).encode("utf-8", "surrogatepass")
+            for field in self.random.sample(FIELDS, self.random.randrange(len(FIELDS)))
+        }
+        if self.random.random() < 0.6:
+            form["csrf_token"] = self._get_csrf_token()
+        form["terms_hash"] = self.random.choice(TEXTS).encode("utf-8", "replace")
+        kind = self.random.randrange(6)
+        if kind == 0:
+            return {"data": self.random.randbytes(self.random.randrange(5000))}
+        if kind == 1:
+            return {"data": "[" * 5000 + "]" * 5000, "headers": _type("json")}
+        if kind == 2:
+            return {"data": json.dumps({"params": {"name": [1, None, {}]}})}
+        if kind == 3:
+            files = {key: ("x.bin", value) for key, value in form.items()}
+            return {"data": {"name": "Anna"}, "files": files}
+        if kind == 4:
+            body = b"name=%FF%FE&name=2&text[]=1&=&&terms_hash"
+            return {"data": body, "headers": _type("x-www-form-urlencoded")}
+        return {"data": form}
+
+    @mute_logger("odoo.http", "werkzeug")
+    def test_fuzzed_bodies_never_break_a_route(self):
+        count = 5_000 if FULL else 500
+        self._open()
+        traces = self._get_traces()
+        self.env.flush_all()
+        routes = self._get_routes()
+        self.assertGreaterEqual(len(routes), 8)
+        statuses = {}
+        for number in range(count):
+            rule, methods = routes[number % len(routes)]
+            method = self.random.choice([*methods, "POST"])
+            response = self.url_open(
+                self._get_address(rule),
+                method=method,
+                allow_redirects=False,
+                **(self._get_body() if method == "POST" else {}),
+            )
+            self.assertLess(response.status_code, 500, response.url)
+            for telltale in TELLTALES:
+                self.assertNotIn(telltale, response.text, response.url)
+            statuses[response.status_code] = statuses.get(response.status_code, 0) + 1
+        after = self._get_traces()
+        # A PDF that was looked at is noted, and nothing else.
+        self.assertEqual(_without_reading(after), _without_reading(traces))
+        _logger.info(
+            "%s fuzzed requests on %s routes: 0 errors, statuses %s",
+            count,
+            len(routes),
+            statuses,
+        )
+
+
+def _type(name):
+    return {"Content-Type": f"application/{name}"}
+
+
+def _without_reading(traces):
+    events = [event for event in traces[3] if event not in ("opened", "downloaded")]
+    return [*traces[:3], events, *traces[4:]]
