@@ -3,11 +3,11 @@
 import logging
 import re
 
-LINK = re.compile(r"(/order/confirm/)[^\s\"'?#]+")
+LINK = re.compile(r"(/order/(?:confirm|renewal/link)/)[^\s\"'?#]+")
 
 
 class MaskLinks(logging.Filter):
-    """Replace the secret part of ``/order/confirm/<token>`` in log records."""
+    """Replace the secret part of the customers' links in log records."""
 
     def filter(self, record):
         record.msg = _mask(record.msg)

@@ -11,7 +11,7 @@ from odoo.modules.module import get_manifest
 
 _logger = logging.getLogger(__name__)
 
-PATHS = ("/order/confirm", "/order/review")
+PATHS = ("/order/confirm", "/order/review", "/order/renewal")
 HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",

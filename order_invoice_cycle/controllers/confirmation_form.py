@@ -96,7 +96,7 @@ class Answer(NamedTuple):
         )
 
     def _get_text_problem(self, env):
-        if not self.text:
+        if not self.text and self.action != "refuse":
             return Problem(
                 "text",
                 env._("Please write what should be changed.")

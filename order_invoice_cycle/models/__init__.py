@@ -6,6 +6,7 @@ from . import cycle_message_delivery
 from . import res_company
 from . import res_config_settings
 from . import res_partner
+from . import cycle_price_index
 from . import cycle_plan
 from . import cycle_approval_rule
 from . import cycle_approval_substitute
@@ -27,6 +28,11 @@ from . import cycle_schedule_line_drafting
 from . import cycle_schedule_line_amounts
 from . import cycle_schedule_line_settlement
 from . import cycle_schedule_line_form
+from . import cycle_schedule_line_renewal
+from . import cycle_schedule_line_request
+from . import cycle_pause
+from . import cycle_renewal
+from . import cycle_renewal_page
 from . import cycle_reminder_level
 from . import cycle_reminder
 from . import cycle_reminder_judgement
@@ -41,6 +47,10 @@ from . import sale_order_schedule
 from . import sale_order_schedule_check
 from . import sale_order_schedule_editor
 from . import sale_order_shares
+from . import sale_order_term
+from . import sale_order_renewal
+from . import sale_order_pause
+from . import sale_order_prepayment
 from . import sale_order_running
 from . import sale_order_settlement
 from . import sale_order_document
@@ -55,6 +65,7 @@ from . import account_move_check
 from . import account_move_publish
 from . import account_move_reminder
 from . import account_move_schedule
+from . import account_move_deposit
 from . import account_move_form
 from . import account_move_line
 from . import payment_transaction

@@ -46,6 +46,8 @@ class CycleMessage(models.Model):
             ("confirmation", "Confirmation link"),
             ("nudge", "Reminder of the link"),
             ("receipt", "Confirmation receipt"),
+            ("renewal", "Renewal announced"),
+            ("payment_request", "Payment request"),
             ("invoice", "Invoice"),
             ("reminder", "Payment reminder"),
             ("dispute", "Dispute acknowledged"),

@@ -28,6 +28,14 @@ RECURRENCE_UNITS = [
     ("quarter", "Quarters"),
     ("year", "Years"),
 ]
+PRICE_INDEXES = [
+    ("percent", "Changes by a percentage"),
+    ("table", "Follows an index"),
+]
+DEPOSIT_DOCUMENTS = [
+    ("invoice", "Invoice now"),
+    ("request", "Payment request first"),
+]
 MAX_LINES = 240
 
 
@@ -54,6 +62,15 @@ class CyclePlan(models.Model):
     lead_days = fields.Integer(
         help="Invoices of this plan are drafted this many days before they are due."
     )
+    deposit_document = fields.Selection(
+        DEPOSIT_DOCUMENTS,
+        string="Prepayment by",
+        default="invoice",
+        required=True,
+        help="What asks for the prepayment: an invoice up front, or a payment request "
+        "without a number, whose invoice is drafted when the payment arrives. Where an "
+        "unpaid advance invoice would be a tax liability, choose the request.",
+    )
     line_ids = fields.One2many("cycle.plan.line", "plan_id", copy=True)
 
     recurrence_interval = fields.Integer(
@@ -73,6 +90,12 @@ class CyclePlan(models.Model):
         default=True,
         help="On: a period is due on its first day. Off: on its last day.",
     )
+    recurrence_day = fields.Integer(
+        string="Periods begin on day",
+        help="Day of the month on which billing periods begin; 31 is the last day of "
+        "the month. The first period is then a part period, prorated by days, and "
+        "counts as one of the term. 0: periods begin on the day of the service start.",
+    )
     auto_renew = fields.Boolean(
         string="Renew automatically",
         default=True,
@@ -83,11 +106,28 @@ class CyclePlan(models.Model):
         help="Notice must be given at least this many days before the term ends.",
     )
 
+    price_index = fields.Selection(
+        PRICE_INDEXES,
+        string="Price at renewal",
+        help="How the price changes with each renewal. It is part of the terms that "
+        "the customer confirms, and is announced before each renewal.",
+    )
+    price_index_percent = fields.Float(
+        string="Price change",
+        digits=(7, 4),
+        help="Percent that the price changes by at each renewal.",
+    )
+    price_index_id = fields.Many2one(
+        "cycle.price.index", string="Index", check_company=True
+    )
+
     _recurrence_possible = models.Constraint(
         "CHECK (recurrence_interval > 0 AND notice_days >= 0 AND lead_days >= 0"
-        f" AND recurrence_count BETWEEN 1 AND {MAX_LINES})",
+        f" AND recurrence_count BETWEEN 1 AND {MAX_LINES}"
+        " AND recurrence_day BETWEEN 0 AND 31 AND price_index_percent > -100)",
         "A recurring plan bills every 1 or more units, for 1 to 240 periods per "
-        "term, and its notice days and lead days cannot be negative.",
+        "term, its notice days and lead days cannot be negative, its day of the month "
+        "is 0 to 31, and a price cannot fall by 100 % or more.",
     )
 
     @api.constrains("payment_mode", "line_ids")

@@ -3,9 +3,9 @@ from fractions import Fraction
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import float_repr
+from odoo.tools import float_compare, float_repr
 
-from ..tools.schedule import offset_date, prorata
+from ..tools.schedule import offset_date
 from .cycle_plan import AMOUNT_TYPES, KINDS, OFFSET_UNITS, TRIGGERS
 
 # What was agreed with the customer; the due date only where it is a fixed one.
@@ -101,6 +101,16 @@ class CycleScheduleLine(models.Model):
         digits=(16, 12),
         help="Less than 1 for a part period, prorated by days.",
     )
+    period_number = fields.Integer(
+        readonly=True, help="Number of the billing period, from 1."
+    )
+    price_factor = fields.Float(
+        default=1.0,
+        digits=(16, 12),
+        readonly=True,
+        help="What the agreed prices are multiplied by in this term: a price index "
+        "that was agreed applies at each renewal.",
+    )
 
     is_skipped = fields.Boolean(readonly=True, copy=False)
     hold_reason = fields.Char(readonly=True, copy=False)
@@ -153,6 +163,7 @@ class CycleScheduleLine(models.Model):
         "percent",
         "amount_fixed",
         "period_share",
+        "price_factor",
         "order_id.payment_mode",
         "order_id.currency_id",
         "order_id.order_line.price_total",
@@ -199,6 +210,7 @@ class CycleScheduleLine(models.Model):
         "order_id.term_number",
         "term_number",
         "is_skipped",
+        "is_payment_awaited",
         "hold_reason",
         "date_due",
         # Through the invoices rather than the invoice: their inverse is in memory,
@@ -228,7 +240,8 @@ class CycleScheduleLine(models.Model):
         if (
             self.order_id.state != "sale"
             or not self.date_due
-            or self.order_id.is_paused
+            or self.is_payment_awaited
+            or self._is_paused()
             or self.term_number > self.order_id.term_number
         ):
             return "waiting"
@@ -304,13 +317,24 @@ class CycleScheduleLine(models.Model):
             lambda line: self.period_start and line.period_start < self.period_start
         ).sorted("period_start")[-1:]
 
-    def _cut_period(self, date):
-        """End a billing period on ``date`` and bill its days only."""
+    def _is_paused(self):
+        """Tell whether a pause of the order stops this payment.
+
+        A billing period that ended before the pause began is owed and goes on.
+        """
         self.ensure_one()
-        start, end = self.period_start, self.period_end
-        share = prorata(start, end, start, date) * self._get_period_share()
-        due = self.date_due if self.date_due <= date else date
-        self.write({"period_share": float(share), "period_end": date, "date_due": due})
+        order = self.order_id
+        if not order.is_paused or not self.period_end:
+            return order.is_paused
+        return self.period_end >= order._get_pause_start()
+
+    def _differs_from_period(self, values):
+        """Tell whether other days are billed than in ``values`` of a period."""
+        self.ensure_one()
+        days = ("period_start", "period_end")
+        return any(self[name] != values[name] for name in days) or bool(
+            float_compare(self.period_share, values["period_share"], 9)
+        )
 
     def _set_triggered(self, trigger, date):
         """Date the lines that wait for ``trigger``, which happened on ``date``."""

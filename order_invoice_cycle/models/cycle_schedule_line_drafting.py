@@ -28,6 +28,7 @@ class CycleScheduleLine(models.Model):
             company's own today
         """
         now = fields.Datetime.now()
+        self._request_due_payments(fields.Date.to_date(today))
 
         def get_domain(model):
             company = model.env.company
@@ -41,36 +42,6 @@ class CycleScheduleLine(models.Model):
             lambda lines: lines._draft_invoices(),
             cron="order_invoice_cycle.ir_cron_draft_invoices",
             order="date_due, id",
-        )
-
-    @api.model
-    def _cron_renew_terms(self, today=None):
-        """Renew the recurring orders whose notice period has begun.
-
-        :param date today: the day it counts as; by default each company's own
-        """
-        now = fields.Datetime.now()
-
-        def get_day(model):
-            return fields.Date.to_date(today) or model.env.company._cycle_today()
-
-        def get_domain(model):
-            return (
-                Domain("company_id", "=", model.env.company.id)
-                & Domain("state", "=", "sale")
-                & Domain("is_paused", "=", False)
-                & Domain("date_renewal", "<=", get_day(model))
-                & (
-                    Domain("cycle_retry_at", "=", False)
-                    | Domain("cycle_retry_at", "<=", now)
-                )
-            )
-
-        self.env["sale.order"]._run_job(
-            get_domain,
-            lambda orders: orders._renew_terms(get_day(orders)),
-            cron="order_invoice_cycle.ir_cron_renew_terms",
-            order="date_renewal, id",
         )
 
     # === DRAFTING === #
@@ -166,6 +137,7 @@ class CycleScheduleLine(models.Model):
         return [
             {
                 **order._prepare_invoice(),
+                **order._prepare_invoice_transactions(line),
                 "schedule_line_id": line.id,
                 "invoice_payment_term_id": False,
                 "invoice_date_due": line.date_due,
@@ -195,10 +167,15 @@ class CycleScheduleLine(models.Model):
             return self.env._("The customer has not confirmed the order.")
         if self.is_skipped:
             return self.env._("It was skipped.")
-        if order.is_paused:
+        if self._is_paused():
             return self.env._("The order is paused: resume it first.")
         if self.term_number > order.term_number:
             return self.env._("Its term has not been renewed yet.")
+        if self.is_payment_awaited:
+            return self.env._(
+                "Its payment request has not been paid: record the payment with "
+                "“Payment received”."
+            )
         if self.trigger == "completion":
             return self.env._("Mark the order as completed first.")
         return self.env._("Give it a due date first.")

@@ -4,6 +4,14 @@ from odoo import models
 class PaymentTransaction(models.Model):
     _inherit = "payment.transaction"
 
+    def _post_process(self):
+        """Let a payment that arrived online draft the invoice of its prepayment."""
+        super()._post_process()
+        for transaction in self.filtered(lambda tx: tx.state == "done"):
+            for order in transaction.sale_order_ids:
+                if transaction.payment_id and order._get_unpaid_requests():
+                    order._take_deposit_payment(transaction.payment_id)
+
     def _check_amount_and_confirm_order(self):
         """Leave unconfirmed cycle orders alone: a payment is not a confirmation.
 

@@ -78,6 +78,13 @@ class ResCompany(models.Model):
         "order of the order cycle.",
     )
 
+    cycle_renewal_notice_days = fields.Integer(
+        string="Tell customers about a renewal (days)",
+        default=30,
+        help="A customer is told about the renewal of a recurring order, with its new "
+        "term and price, this many days before the last day for notice.",
+    )
+
     _cycle_nudge_days_not_negative = models.Constraint(
         "CHECK (cycle_nudge_days >= 0 AND cycle_nudge_expiry_days >= 0)",
         "The days of the reminders of a link cannot be negative; 0 switches them off.",
@@ -88,8 +95,9 @@ class ResCompany(models.Model):
     )
     _cycle_days_not_negative = models.Constraint(
         "CHECK (cycle_lead_days >= 0 AND cycle_min_payment_days >= 0"
-        " AND cycle_confirmation_days > 0)",
-        "The lead days and the days to pay cannot be negative, and a confirmation "
+        " AND cycle_renewal_notice_days >= 0 AND cycle_confirmation_days > 0)",
+        "The lead days, the days to pay and the days before a renewal cannot be "
+        "negative, and a confirmation "
         "link is valid for at least one day.",
     )
 

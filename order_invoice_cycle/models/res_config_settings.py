@@ -37,3 +37,6 @@ class ResConfigSettings(models.TransientModel):
     cycle_remind_all_invoices = fields.Boolean(
         related="company_id.cycle_remind_all_invoices", readonly=False
     )
+    cycle_renewal_notice_days = fields.Integer(
+        related="company_id.cycle_renewal_notice_days", readonly=False
+    )

@@ -21,8 +21,12 @@ TERMS_FIELDS = [
     "recurrence_unit",
     "recurrence_count",
     "recurrence_in_advance",
+    "recurrence_day",
     "auto_renew",
     "notice_days",
+    "price_index",
+    "price_index_percent",
+    "price_index_id",
 ]
 # What approval and confirmation rest on: computed or counted, never typed in.
 PROTECTED_FIELDS = {
@@ -157,6 +161,7 @@ class SaleOrder(models.Model):
                 "in_advance": order.recurrence_in_advance,
                 "auto_renew": order.auto_renew,
                 "notice_days": order.notice_days,
+                **order._get_renewal_terms(),
             }
         else:
             terms["schedule"] = [
@@ -310,6 +315,7 @@ class SaleOrder(models.Model):
         result = super()._action_cancel()
         cycle_orders.confirmation_ids.sudo()._set_superseded()
         cycle_orders.approval_ids.sudo()._set_superseded()
+        cycle_orders.sudo()._cancel_renewals()
         return result
 
     def _create_invoices(self, grouped=False, final=False, date=None):

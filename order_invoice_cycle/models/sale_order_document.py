@@ -5,6 +5,8 @@ from lxml import etree, html
 from odoo import models
 from odoo.tools import float_round, format_date, formatLang, html_sanitize
 
+from ..tools.schedule import period, whole_period_days
+
 DATE_FORMAT = "d MMM yyyy"
 
 
@@ -131,7 +133,9 @@ class SaleOrder(models.Model):
                 start=self._format_document_date(self.service_date_start),
                 end=self._format_document_date(self._get_first_term_end()),
             ),
+            *([self._get_first_period_text()] if self._has_first_part() else []),
             self._get_renewal_text(),
+            *([self._get_index_text()] if self._get_index_text() else []),
         ]
 
     def _get_first_term_end(self):
@@ -151,10 +155,41 @@ class SaleOrder(models.Model):
             "After that it renews for as long again each time, unless notice is given "
             "at least %(days)s days before the term ends: for the first term, by "
             "%(date)s.",
-            days=self.notice_days,
+            days=self._get_renewal_days(),
             date=self._format_document_date(
-                term_end - timedelta(days=self.notice_days)
+                term_end - timedelta(days=self._get_renewal_days())
             ),
+        )
+
+    def _has_first_part(self):
+        """Tell whether the first billing period is a part of one."""
+        rhythm = self._get_rhythm()
+        start, end = period(self.service_date_start, 0, *rhythm)
+        days = whole_period_days(self.service_date_start, 0, *rhythm)
+        return (end - start).days + 1 < days
+
+    def _get_first_period_text(self):
+        _start, end = period(self.service_date_start, 0, *self._get_rhythm())
+        return self.env._(
+            "The first period ends on %(date)s; you pay for its days only.",
+            date=self._format_document_date(end),
+        )
+
+    def _get_index_text(self):
+        """Return the agreed rule by which the price changes, empty without one."""
+        self.ensure_one()
+        if not self.price_index or not self.auto_renew:
+            return ""
+        if self.price_index == "percent":
+            percent = formatLang(self.env, self.price_index_percent, digits=2)
+            return self.env._(
+                "The price changes by %(percent)s %% with each renewal.",
+                percent=f"+{percent}" if self.price_index_percent > 0 else percent,
+            )
+        return self.env._(
+            "With each renewal the price follows the index “%(index)s”: each change "
+            "that it has had since the renewal before is applied once.",
+            index=self.price_index_id.sudo().name,
         )
 
     # === SCHEDULE === #

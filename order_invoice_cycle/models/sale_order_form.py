@@ -150,6 +150,8 @@ class SaleOrder(models.Model):
         invoices = order.schedule_line_ids.invoice_id
         documents = (
             order.confirmation_ids,
+            order.renewal_ids,
+            order.schedule_line_ids,
             invoices,
             invoices.line_ids.cycle_reminder_ids,
             invoices.dispute_ids,
@@ -186,6 +188,22 @@ class SaleOrder(models.Model):
             "sale.order.terminate",
             self.env._("Terminate"),
             default_order_ids=self.ids,
+        )
+
+    def action_open_resume(self):
+        """Open the dialog that asks from when paused orders are billed again."""
+        return self._get_cycle_dialog(
+            "sale.order.resume", self.env._("Resume"), default_order_ids=self.ids
+        )
+
+    def action_open_notice(self):
+        """Open the dialog that asks who gave notice, and when."""
+        self.ensure_one()
+        return self._get_cycle_dialog(
+            "sale.order.notice",
+            self.env._("Notice given"),
+            default_order_id=self.id,
+            default_name=self.partner_id.name,
         )
 
     def action_show_verification(self):

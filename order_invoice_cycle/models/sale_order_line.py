@@ -1,6 +1,6 @@
 from odoo import api, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import float_repr
+from odoo.tools import float_repr, float_round
 
 from .sale_order_shares import (
     DRAFTED_STATES,
@@ -82,6 +82,19 @@ class SaleOrderLine(models.Model):
         # Taxes that a person chose are the ones to be replaced themselves.
         taxes = usual if confirmed == self.tax_ids else self.tax_ids
         return order.fiscal_position_id.map_tax(taxes)
+
+    def _prepare_indexed_price(self, factor):
+        """Return the unit price of a term whose prices an index has changed.
+
+        :param float factor: of the term, 1.0 for the agreed prices
+        :return: dict with ``price_unit``, empty when the agreed price holds
+        """
+        self.ensure_one()
+        if factor == 1 or self.display_type:
+            return {}
+        digits = self.env["decimal.precision"].precision_get("Product Price")
+        digits = max(digits, self.currency_id.decimal_places)
+        return {"price_unit": float_round(self.price_unit * factor, digits)}
 
     # === WHAT IS INVOICED FOLLOWS FROM THE SCHEDULE === #
 

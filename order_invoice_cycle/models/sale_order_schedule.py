@@ -1,14 +1,10 @@
-from datetime import timedelta
-
 from odoo import api, fields, models
 from odoo.fields import Command
-from odoo.tools import format_date
 
-from ..tools.schedule import period, period_start, prorata
 from .cycle_plan import MAX_LINES, RECURRENCE_UNITS
 
 
-def _from_plan(name):
+def from_plan(name):
     """Return the compute method of a field of a recurring order that a plan fills.
 
     One method per field: a value that is given keeps only itself from being filled.
@@ -50,20 +46,20 @@ class SaleOrder(models.Model):
     )
     recurrence_interval = fields.Integer(
         string="Bill every",
-        compute=_from_plan("recurrence_interval"),
+        compute=from_plan("recurrence_interval"),
         store=True,
         readonly=False,
         help="Length of one billing period, in units.",
     )
     recurrence_unit = fields.Selection(
         RECURRENCE_UNITS,
-        compute=_from_plan("recurrence_unit"),
+        compute=from_plan("recurrence_unit"),
         store=True,
         readonly=False,
     )
     recurrence_count = fields.Integer(
         string="Periods per term",
-        compute=_from_plan("recurrence_count"),
+        compute=from_plan("recurrence_count"),
         store=True,
         readonly=False,
         help="The customer commits to this many billing periods; a renewal adds as "
@@ -71,36 +67,32 @@ class SaleOrder(models.Model):
     )
     recurrence_in_advance = fields.Boolean(
         string="Bill in advance",
-        compute=_from_plan("recurrence_in_advance"),
+        compute=from_plan("recurrence_in_advance"),
         store=True,
         readonly=False,
         help="On: a period is due on its first day. Off: on its last day.",
     )
+    recurrence_day = fields.Integer(
+        string="Periods begin on day",
+        compute=from_plan("recurrence_day"),
+        store=True,
+        readonly=False,
+        help="Day of the month on which billing periods begin; 31 is the last day of "
+        "the month. The first period is then a part period, prorated by days, and "
+        "counts as one of the term. 0: periods begin on the day of the service start.",
+    )
     auto_renew = fields.Boolean(
         string="Renew automatically",
-        compute=_from_plan("auto_renew"),
+        compute=from_plan("auto_renew"),
         store=True,
         readonly=False,
         help="The order goes on for another term unless notice is given in time.",
     )
     notice_days = fields.Integer(
-        compute=_from_plan("notice_days"),
+        compute=from_plan("notice_days"),
         store=True,
         readonly=False,
         help="Notice must be given at least this many days before the term ends.",
-    )
-    term_number = fields.Integer(string="Term", default=1, readonly=True, copy=False)
-    date_term_end = fields.Date(
-        string="Term ends",
-        compute="_compute_term_dates",
-        store=True,
-        help="Last day of the present term.",
-    )
-    date_renewal = fields.Date(
-        string="Renews on",
-        compute="_compute_term_dates",
-        store=True,
-        help="The day after the last day for giving notice.",
     )
     schedule_line_count = fields.Integer(compute="_compute_schedule_line_count")
 
@@ -121,6 +113,7 @@ class SaleOrder(models.Model):
         "recurrence_unit",
         "recurrence_count",
         "recurrence_in_advance",
+        "recurrence_day",
     )
     def _compute_schedule_line_ids(self):
         for order in self:
@@ -135,38 +128,6 @@ class SaleOrder(models.Model):
                 Command.create({"sequence": position * 10, **values})
                 for position, values in enumerate(lines, start=1)
             ]
-
-    @api.depends(
-        "payment_mode",
-        "service_date_start",
-        "service_date_end",
-        "recurrence_interval",
-        "recurrence_unit",
-        "recurrence_count",
-        "notice_days",
-        "auto_renew",
-        "term_number",
-        "date_terminated",
-        "plan_id.has_lead_days",
-        "plan_id.lead_days",
-        "company_id.cycle_lead_days",
-    )
-    def _compute_term_dates(self):
-        for order in self:
-            if not order._can_recur():
-                order.date_term_end = order.date_renewal = False
-                continue
-            first = order.term_number * order.recurrence_count
-            next_term = order._get_period_start(first)
-            order.date_term_end = next_term - timedelta(days=1)
-            # Decided before the first draft of the next term is due.
-            days = max(order.notice_days, order._get_lead_days() + 1)
-            ends = order.date_terminated or (
-                order.service_date_end and order.service_date_end < next_term
-            )
-            order.date_renewal = (
-                order.auto_renew and not ends and next_term - timedelta(days=days)
-            )
 
     @api.depends("schedule_line_ids")
     def _compute_schedule_line_count(self):
@@ -235,6 +196,7 @@ class SaleOrder(models.Model):
             and self.recurrence_interval > 0
             and self.recurrence_unit
             and 0 < self.recurrence_count <= MAX_LINES
+            and 0 <= self.recurrence_day <= 31
         )
 
     def _get_lead_days(self):
@@ -243,54 +205,3 @@ class SaleOrder(models.Model):
         if self.plan_id.has_lead_days:
             return self.plan_id.lead_days
         return self.company_id.cycle_lead_days
-
-    def _get_period_start(self, index):
-        """Return the first day of billing period ``index``, counted from 0."""
-        return period_start(
-            self.service_date_start,
-            index,
-            self.recurrence_interval,
-            self.recurrence_unit,
-        )
-
-    def _prepare_term(self, number):
-        """Return the values of the billing periods of one term.
-
-        :param int number: the term, from 1
-        """
-        first = (number - 1) * self.recurrence_count
-        lines = [
-            self._prepare_period(number, index)
-            for index in range(first, first + self.recurrence_count)
-        ]
-        return [line for line in lines if line]
-
-    def _prepare_period(self, term_number, index):
-        """Return the values of one billing period; None after the service end."""
-        start, end = period(
-            self.service_date_start,
-            index,
-            self.recurrence_interval,
-            self.recurrence_unit,
-        )
-        share = prorata(start, end, start, self.service_date_end or end)
-        if not share:
-            return None
-        end = min(end, self.service_date_end or end)
-        lang = self.env.context.get("lang")
-        return {
-            "sequence": (index + 1) * 10,
-            "name": self.env._(
-                "Period %(number)s: %(start)s – %(end)s",
-                number=index + 1,
-                start=format_date(self.env, start, lang_code=lang),
-                end=format_date(self.env, end, lang_code=lang),
-            ),
-            "kind": "period",
-            "trigger": "date",
-            "term_number": term_number,
-            "period_start": start,
-            "period_end": end,
-            "period_share": float(share),
-            "date_due": start if self.recurrence_in_advance else end,
-        }

@@ -29,6 +29,9 @@ class SaleOrder(models.Model):
         "recurrence_interval",
         "recurrence_unit",
         "recurrence_count",
+        "recurrence_day",
+        "price_index",
+        "price_index_id",
     )
     def _compute_schedule_problem(self):
         for order in self:
@@ -61,6 +64,8 @@ class SaleOrder(models.Model):
                 "periods per term (1 to %(most)s).",
                 most=MAX_LINES,
             )
+        if self.price_index == "table" and not self.price_index_id:
+            return self.env._("Choose the index that the price follows at renewal.")
         return (
             self._get_schedule_dates_problem()
             or (self.payment_mode != "recurring" and self._get_schedule_sum_problem())

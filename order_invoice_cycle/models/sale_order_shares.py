@@ -82,27 +82,34 @@ class SaleOrder(models.Model):
 
     # === AMOUNTS === #
 
-    def _get_rounded_base_lines(self):
-        """Return the order's base lines with the tax amounts of its totals."""
+    def _get_rounded_base_lines(self, factor=1.0):
+        """Return the order's base lines with the tax amounts of its totals.
+
+        :param float factor: what the agreed unit prices are multiplied by, in a term
+            that an index has changed the price of
+        """
         self.ensure_one()
         account_tax = self.env["account.tax"]
         base_lines = [
-            line._prepare_base_line_for_taxes_computation()
+            line._prepare_base_line_for_taxes_computation(
+                **line._prepare_indexed_price(factor)
+            )
             for line in self._get_priced_lines()
         ]
         account_tax._add_tax_details_in_base_lines(base_lines, self.company_id)
         account_tax._round_base_lines_tax_details(base_lines, self.company_id)
         return base_lines
 
-    def _split(self, weights, base_lines=None):
+    def _split(self, weights, base_lines=None, factor=1.0):
         """Return the order's base lines split by ``weights``, one list per weight.
 
         :param list base_lines: what to split instead of the whole order
+        :param float factor: of the agreed unit prices
         """
         left = 1 - sum(weights)
         shares = split_base_lines(
             self.env["account.tax"],
-            self._get_rounded_base_lines() if base_lines is None else base_lines,
+            self._get_rounded_base_lines(factor) if base_lines is None else base_lines,
             self.company_id,
             [*weights, left] if left else weights,
             self.env["decimal.precision"].precision_get("Product Price"),
@@ -123,8 +130,11 @@ class SaleOrder(models.Model):
             if any(line.settled_amounts for line in weights):
                 return self._get_shares_beside_settled(weights)
             return dict(zip(weights, self._split(list(weights.values())), strict=True))
-        shares = {weight: self._split([weight])[0] for weight in set(weights.values())}
-        return {line: shares[weight] for line, weight in weights.items()}
+        keys = {line: (weight, line.price_factor) for line, weight in weights.items()}
+        shares = {
+            key: self._split([key[0]], factor=key[1])[0] for key in set(keys.values())
+        }
+        return {line: shares[key] for line, key in keys.items()}
 
     def _get_schedule_amounts(self):
         """Return {schedule line: (untaxed, tax)} in the order's currency."""
@@ -159,9 +169,11 @@ class SaleOrder(models.Model):
             if line == final:
                 values = self._prepare_final_invoice_lines()
             elif weights[line] == 1:
-                values = self._prepare_whole_invoice_lines()
+                values = self._prepare_whole_invoice_lines(line.price_factor)
             else:
-                values = self._prepare_partial_invoice_lines(shares[line])
+                values = self._prepare_partial_invoice_lines(
+                    shares[line], line.price_factor
+                )
             if line != final and (weights[line] != 1 or line.kind == "period"):
                 values.insert(0, self._prepare_invoice_heading(line))
             result[line] = self._tax_as_of_now(values)
@@ -177,19 +189,22 @@ class SaleOrder(models.Model):
             "sequence": -1,
         }
 
-    def _prepare_whole_invoice_lines(self):
+    def _prepare_whole_invoice_lines(self, factor=1.0):
         lines = self.order_line.filtered(lambda line: not line.is_downpayment)
         return [
-            line._prepare_invoice_line(quantity=line.product_uom_qty) for line in lines
+            line._prepare_invoice_line(
+                quantity=line.product_uom_qty, **line._prepare_indexed_price(factor)
+            )
+            for line in lines
         ]
 
-    def _prepare_partial_invoice_lines(self, base_lines):
+    def _prepare_partial_invoice_lines(self, base_lines, factor=1.0):
         return [
-            self._prepare_partial_invoice_line(base_line, sequence)
+            self._prepare_partial_invoice_line(base_line, sequence, factor)
             for sequence, base_line in enumerate(base_lines)
         ]
 
-    def _prepare_partial_invoice_line(self, base_line, sequence):
+    def _prepare_partial_invoice_line(self, base_line, sequence, factor=1.0):
         line = base_line["record"]
         values = line._prepare_invoice_line(
             quantity=1.0,
@@ -201,14 +216,15 @@ class SaleOrder(models.Model):
             ),
         )
         values["product_uom_id"] = False
-        values["name"] = self._get_partial_line_text(line)
+        values["name"] = self._get_partial_line_text(line, factor)
         return values
 
-    def _get_partial_line_text(self, line):
+    def _get_partial_line_text(self, line, factor=1.0):
         """Return the text of a part invoice's line, with the agreed quantity."""
         quantity = formatLang(self.env, line.product_uom_qty, dp="Product Unit")
         quantity = f"{quantity} {line.product_uom_id.name or ''}".strip()
-        price = self.currency_id.format(line.price_unit)
+        price = line._prepare_indexed_price(factor).get("price_unit", line.price_unit)
+        price = self.currency_id.format(price)
         if line.discount:
             return self.env._(
                 "%(name)s (%(quantity)s at %(price)s less %(discount)s %%)",

@@ -10,12 +10,13 @@ NAMED = {
     "company": "res.company",
     "customer": "res.partner",
     "payment_term": "account.payment.term",
+    "price_index": "cycle.price.index",
     "product": "product.product",
     "unit": "uom.uom",
     "taxes": "account.tax",
 }
 AMOUNTS = {"amount_untaxed", "amount_tax", "amount_total", "amount", "price_unit"}
-NUMBERS = {"quantity", "discount", "percent"}
+NUMBERS = {"quantity", "discount", "percent", "price_change"}
 DATES = {"service_start", "service_end", "due"}
 
 
@@ -208,6 +209,7 @@ class SaleOrder(models.Model):
             "company": self.env._("Company"),
             "currency": self.env._("Currency"),
             "customer": self.env._("Customer"),
+            "day": self.env._("Periods begin on day"),
             "delay": self.env._("Due"),
             "discount": self.env._("Discount (%)"),
             "due": self.env._("Due date"),
@@ -224,6 +226,8 @@ class SaleOrder(models.Model):
             "payment_term": self.env._("Payment terms"),
             "percent": self.env._("Share (%)"),
             "periods_per_term": self.env._("Periods per term"),
+            "price_change": self.env._("Price change at renewal (%)"),
+            "price_index": self.env._("Price index"),
             "price_unit": self.env._("Unit price"),
             "product": self.env._("Product"),
             "quantity": self.env._("Quantity"),

@@ -40,11 +40,15 @@ from . import test_schedule_editor
 from . import test_schedule_property
 from . import test_drafting
 from . import test_drafting_rows
+from . import test_recurring
 from . import test_renewal
+from . import test_renewal_notice
+from . import test_renewal_page
 from . import test_publish
 from . import test_publish_check
 from . import test_publish_many
 from . import test_payment
+from . import test_prepayment
 from . import test_driver
 from . import test_reminder
 from . import test_reminder_hold

@@ -1,31 +1,14 @@
 from datetime import date
 
-from .common import CycleCommon
+from .recurring_common import RecurringCommon
 
 
-class TestRenewal(CycleCommon):
+class TestRenewal(RecurringCommon):
     """Recurring orders go on for another term, in time and once.
 
     A term of three months from 15 January 2027 ends on 14 April; notice of 30 days
     makes 16 March the day of the renewal.
     """
-
-    def _running(self, **values):
-        return self._running_order(
-            **{
-                "payment_mode": "recurring",
-                "recurrence_interval": 1,
-                "recurrence_unit": "month",
-                "recurrence_count": 3,
-                "recurrence_in_advance": True,
-                "auto_renew": True,
-                "notice_days": 30,
-                **values,
-            }
-        )
-
-    def _renew(self, today):
-        self._run_cron("cycle.schedule.line", "_cron_renew_terms", today=today)
 
     def test_term_is_renewed_when_the_notice_period_begins(self):
         order = self._running()

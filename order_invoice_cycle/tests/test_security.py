@@ -35,10 +35,14 @@ ACCESS = {
     },
     "cycle.link.miss": {},
     "cycle.message": {**CYCLE_READ, **ACCOUNT_READ},
+    "cycle.pause": ALL_READ,
     "cycle.plan": {**ALL_READ, "manager": "rwcu"},
     "cycle.plan.line": {**ALL_READ, "manager": "rwcu"},
+    "cycle.price.index": {**ALL_READ, "manager": "rwcu"},
+    "cycle.price.index.entry": {**ALL_READ, "manager": "rwcu"},
     "cycle.reminder": {**CYCLE_READ, **ACCOUNT_READ},
     "cycle.reminder.level": {**CYCLE_READ, **ACCOUNT_READ, "manager": "rwcu"},
+    "cycle.renewal": ALL_READ,
     "cycle.schedule.line": {
         **ALL_READ,
         "sales": "rwcu",
@@ -86,11 +90,13 @@ PUBLIC_METHODS = {
         "action_send_again",
         "action_view_document",
     },
+    "cycle.payment.received": {"action_receive"},
     "cycle.schedule.line": {
         "action_draft_again",
         "action_draft_invoice",
         "action_hold",
         "action_release",
+        "action_request_payment",
         "action_skip",
         "action_take_rest",
         "action_view_invoice",
@@ -105,10 +111,14 @@ PUBLIC_METHODS = {
         "action_approve",
         "action_confirm_on_behalf",
         "action_draft_credit_note",
+        "action_give_notice",
         "action_mark_completed",
         "action_open_complete",
         "action_open_confirm_on_behalf",
+        "action_open_notice",
+        "action_open_payment_received",
         "action_open_reject",
+        "action_open_resume",
         "action_open_terminate",
         "action_pause",
         "action_reject",
@@ -121,8 +131,11 @@ PUBLIC_METHODS = {
         "action_terminate",
         "action_view_cycle_messages",
         "action_view_schedule",
+        "action_withdraw_notice",
     },
     "sale.order.complete": {"action_complete"},
+    "sale.order.notice": {"action_give_notice"},
+    "sale.order.resume": {"action_resume"},
     "sale.order.terminate": {"action_terminate"},
 }
 # They only name a window, which checks the rights itself.
@@ -296,9 +309,46 @@ class TestSecurity(CycleCommon):
         order.confirmation_ids.sudo()._issue_nudge_token()
         health = self.env["cycle.health"].sudo()
         health._make_rows()
+        pause = (
+            self.env["cycle.pause"]
+            .sudo()
+            .create(
+                {
+                    "order_id": order.id,
+                    "date_start": "2027-02-01",
+                    "date_end": "2027-02-02",
+                }
+            )
+        )
+        index = self.env["cycle.price.index"].create(
+            {
+                "name": "Own index",
+                "company_id": self.company.id,
+                "entry_ids": [Command.create({"date": "2027-02-01", "percent": 1})],
+            }
+        )
+        renewal = (
+            self.env["cycle.renewal"]
+            .sudo()
+            .create(
+                {
+                    "order_id": order.id,
+                    "term_number": 2,
+                    "date_start": "2027-02-01",
+                    "date_end": "2027-02-28",
+                    "date_cancel_by": "2027-01-20",
+                    "date_index": "2027-01-15",
+                    "price_factor": 1,
+                }
+            )
+        )
         return [
             health.search([("company_id", "=", self.company.id)], limit=1).sudo(False),
             order.confirmation_ids.sudo().token_ids.sudo(False),
+            pause.sudo(False),
+            index,
+            index.entry_ids,
+            renewal.sudo(False),
             substitute,
             order.approval_ids,
             order.confirmation_ids,

@@ -15,6 +15,7 @@ SALES_MENUS = {
     "cycle_approval_menu",
     "cycle_confirmation_menu",
     "cycle_approval_menu_log",
+    "cycle_renewal_menu",
     "cycle_schedule_line_menu",
     "account_move_menu",
 }
@@ -33,6 +34,7 @@ MANAGER_MENUS = (
     | APPROVER_MENUS
     | {
         "cycle_plan_menu",
+        "cycle_price_index_menu",
         "cycle_approval_rule_menu",
         "cycle_reminder_level_menu",
         "cycle_health_menu",
@@ -48,7 +50,8 @@ FLOW_BUTTONS = {
     "action_open_confirm_on_behalf",
     "action_open_complete",
     "action_pause",
-    "action_resume",
+    "action_open_resume",
+    "action_open_notice",
     "action_open_terminate",
 }
 
@@ -88,6 +91,8 @@ class ViewCase(CycleCommon):
         for name in ("state", "cycle_stage", "payment_mode", "can_decide"):
             values[name] = order[name]
         for name in ("is_paused", "date_completed", "date_terminated"):
+            values[name] = order[name]
+        for name in ("auto_renew", "date_notice_given"):
             values[name] = order[name]
         arch = self._get_arch(order, "sale.view_order_form")
         return {
@@ -307,14 +312,14 @@ class TestButtons(ViewCase):
         order.action_pause()
         self.assertEqual(
             self._get_visible_buttons(order, self.user_sales),
-            {"action_open_complete", "action_resume"},
+            {"action_open_complete", "action_open_resume"},
         )
 
     def test_recurring_order_is_terminated_not_completed(self):
         order = self._running_order(plan="monthly")
         self.assertEqual(
             self._get_visible_buttons(order, self.user_sales),
-            {"action_pause", "action_open_terminate"},
+            {"action_pause", "action_open_notice", "action_open_terminate"},
         )
 
 

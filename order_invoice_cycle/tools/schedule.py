@@ -73,13 +73,27 @@ def offset_date(anchor, value, unit, day=None):
     return moved if moved >= date else add_months(date, 1, day=day)
 
 
-def period_start(anchor, index, interval, unit):
+def aligned_start(anchor, day):
+    """Return the last ``day`` of a month that is not after ``anchor``.
+
+    >>> aligned_start(datetime.date(2027, 1, 15), 1)
+    datetime.date(2027, 1, 1)
+    >>> aligned_start(datetime.date(2027, 3, 15), 31)
+    datetime.date(2027, 2, 28)
+    """
+    date = on_day(anchor.year, anchor.month, day)
+    return date if date <= anchor else add_months(anchor, -1, day=day)
+
+
+def period_start(anchor, index, interval, unit, day=0):
     """Return the first day of period ``index`` (0 = the one that starts on anchor).
 
     :param datetime.date anchor: the service start
     :param int index: number of the period, from 0
     :param int interval: how many units one period lasts
     :param str unit: ``week``, ``month``, ``quarter`` or ``year``
+    :param int day: day of the month on which the later periods begin (31 = last day
+        of the month); 0 keeps the day of the anchor. Weeks know no such day
 
     >>> period_start(datetime.date(2027, 1, 31), 1, 1, "month")
     datetime.date(2027, 2, 28)
@@ -87,23 +101,75 @@ def period_start(anchor, index, interval, unit):
     datetime.date(2027, 3, 31)
     >>> period_start(datetime.date(2027, 1, 4), 3, 2, "week")
     datetime.date(2027, 2, 15)
+    >>> period_start(datetime.date(2027, 1, 15), 1, 1, "quarter", day=1)
+    datetime.date(2027, 4, 1)
     """
     if unit == "week":
         return anchor + datetime.timedelta(weeks=index * interval)
-    return add_months(anchor, index * interval * MONTHS_PER_UNIT[unit])
+    months = index * interval * MONTHS_PER_UNIT[unit]
+    if not day:
+        return add_months(anchor, months)
+    return add_months(aligned_start(anchor, day), months, day) if index else anchor
 
 
-def period(anchor, index, interval, unit):
+def period(anchor, index, interval, unit, day=0):
     """Return first and last day of period ``index``; both belong to it.
 
     Twelve monthly periods are twelve, and the next one begins the day after.
 
     >>> period(datetime.date(2027, 1, 31), 0, 1, "month")
     (datetime.date(2027, 1, 31), datetime.date(2027, 2, 27))
+    >>> period(datetime.date(2027, 1, 15), 0, 1, "month", day=1)
+    (datetime.date(2027, 1, 15), datetime.date(2027, 1, 31))
     """
-    start = period_start(anchor, index, interval, unit)
-    following = period_start(anchor, index + 1, interval, unit)
+    start = period_start(anchor, index, interval, unit, day)
+    following = period_start(anchor, index + 1, interval, unit, day)
     return start, following - datetime.timedelta(days=1)
+
+
+def whole_period_days(anchor, index, interval, unit, day=0):
+    """Return how many days a whole period has of which ``index`` may be the first part.
+
+    >>> whole_period_days(datetime.date(2027, 1, 15), 0, 1, "month", day=1)
+    31
+    >>> whole_period_days(datetime.date(2027, 1, 15), 1, 1, "month", day=1)
+    28
+    """
+    start, end = period(anchor, index, interval, unit, day)
+    if day and not index and unit != "week":
+        start = aligned_start(anchor, day)
+    return (end - start).days + 1
+
+
+def billed_days(start, end, pauses=()):
+    """Return the first and the last billed day of a period, and how many there are.
+
+    :param datetime.date start: first day of the service in the period
+    :param datetime.date end: last day of the service in the period
+    :param pauses: pairs of first and last paused day, which do not overlap
+    :return: (first, last, number of days); the number is 0 when no day is left
+
+    >>> d = datetime.date
+    >>> billed_days(d(2027, 4, 1), d(2027, 4, 30))
+    (datetime.date(2027, 4, 1), datetime.date(2027, 4, 30), 30)
+    >>> billed_days(d(2027, 4, 1), d(2027, 4, 30), [(d(2027, 3, 9), d(2027, 4, 10))])
+    (datetime.date(2027, 4, 11), datetime.date(2027, 4, 30), 20)
+    >>> billed_days(d(2027, 4, 1), d(2027, 4, 30), [(d(2027, 4, 9), d(2027, 4, 10))])
+    (datetime.date(2027, 4, 1), datetime.date(2027, 4, 30), 28)
+    >>> billed_days(d(2027, 4, 1), d(2027, 4, 30), [(d(2027, 3, 1), d(2027, 5, 1))])[2]
+    0
+    """
+    one_day = datetime.timedelta(days=1)
+    days = (end - start).days + 1
+    first, last = start, end
+    for pause_start, pause_end in sorted(pauses):
+        days -= max((min(end, pause_end) - max(start, pause_start)).days + 1, 0)
+        if pause_start <= first <= pause_end:
+            first = pause_end + one_day
+    for pause_start, pause_end in sorted(pauses, reverse=True):
+        if pause_start <= last <= pause_end:
+            last = pause_start - one_day
+    return first, last, max(days, 0)
 
 
 def prorata(start, end, date_from, date_to):

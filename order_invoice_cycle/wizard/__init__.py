@@ -3,6 +3,9 @@ from . import cycle_confirmation_record
 from . import cycle_dispute_resolve
 from . import payment_link_wizard
 from . import portal_share
+from . import cycle_payment_received
 from . import sale_advance_payment_inv
 from . import sale_order_complete
+from . import sale_order_notice
+from . import sale_order_resume
 from . import sale_order_terminate

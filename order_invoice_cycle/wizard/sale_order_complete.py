@@ -14,6 +14,13 @@ class SaleOrderComplete(models.TransientModel):
         default=lambda self: self.env.company._cycle_today(),
         help="Payments after completion become due counted from this day.",
     )
+    document = fields.Binary(
+        string="Acceptance document",
+        attachment=False,
+        help="The customer's signed acceptance, if there is one. It is kept as "
+        "evidence and cannot be deleted.",
+    )
+    document_name = fields.Char()
     is_deposit_due = fields.Boolean(compute="_compute_is_deposit_due")
 
     @api.depends("order_ids")
@@ -24,5 +31,7 @@ class SaleOrderComplete(models.TransientModel):
     def action_complete(self):
         """Mark the orders as completed on the day."""
         self.ensure_one()
-        self.order_ids.action_mark_completed(self.date)
+        self.order_ids.action_mark_completed(
+            self.date, self.document, self.document_name
+        )
         return {"type": "ir.actions.act_window_close"}

@@ -1,0 +1,184 @@
+import secrets
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import email_normalize, format_date
+
+from ..tools.terms import sha256
+
+
+class CycleRenewal(models.Model):
+    """One renewal of one recurring order: what was announced, and what came of it.
+
+    The customer is told the new term and its price, with a link to refuse. Price and
+    dates are fixed by the announcement; nobody edits them. The link's token is made
+    while the mail is being sent and only its SHA-256 is kept.
+    """
+
+    _name = "cycle.renewal"
+    _inherit = ["cycle.state.mixin", "cycle.message.source"]
+    _description = "Renewal of a Recurring Order"
+    _order = "order_id desc, term_number desc, id desc"
+
+    order_id = fields.Many2one(
+        "sale.order", required=True, index=True, ondelete="restrict", readonly=True
+    )
+    company_id = fields.Many2one(related="order_id.company_id", store=True)
+    user_id = fields.Many2one(related="order_id.user_id")
+    currency_id = fields.Many2one(related="order_id.currency_id")
+    term_number = fields.Integer(string="Term", required=True, readonly=True)
+    date_start = fields.Date(string="From", required=True, readonly=True)
+    date_end = fields.Date(string="Until", required=True, readonly=True)
+    date_cancel_by = fields.Date(
+        string="Notice by",
+        required=True,
+        readonly=True,
+        help="The last day on which the customer may refuse.",
+    )
+    date_index = fields.Date(
+        required=True,
+        readonly=True,
+        help="The last day whose index entries are in the price.",
+    )
+    price_factor = fields.Float(digits=(16, 12), required=True, readonly=True)
+    amount_untaxed = fields.Monetary(string="Untaxed per period", readonly=True)
+    amount_tax = fields.Monetary(string="Taxes per period", readonly=True)
+    amount_total = fields.Monetary(string="Price per period", readonly=True)
+    amount_total_before = fields.Monetary(string="Price before", readonly=True)
+    state = fields.Selection(
+        [
+            ("announced", "Announced"),
+            ("renewed", "Renewed"),
+            ("refused", "Refused"),
+            ("cancelled", "Cancelled"),
+        ],
+        required=True,
+        default="announced",
+        index=True,
+        readonly=True,
+    )
+    _transitions = {
+        "announced": {"renewed", "refused", "cancelled"},
+        # Notice that arrived in time was recorded late.
+        "renewed": {"refused"},
+    }
+    date_sent = fields.Datetime(string="Customer told", readonly=True)
+    date_decided = fields.Date(string="Decided on", readonly=True)
+    decided_name = fields.Char(string="Decided by", readonly=True)
+    decided_user_id = fields.Many2one("res.users", readonly=True)
+    decided_ip = fields.Char(string="IP address", readonly=True)
+    decided_user_agent = fields.Char(string="Browser", readonly=True)
+    token_sha256 = fields.Char(groups="base.group_system", copy=False)
+
+    _token_unique = models.UniqueIndex("(token_sha256) WHERE token_sha256 IS NOT NULL")
+    _renewed_once = models.UniqueIndex(
+        "(order_id, term_number) WHERE state IN ('announced', 'renewed')",
+        "This term of the order has already been announced.",
+    )
+
+    @api.depends("order_id.name", "term_number")
+    def _compute_display_name(self):
+        for renewal in self:
+            renewal.display_name = self.env._(
+                "%(order)s, term %(term)s",
+                order=renewal.order_id.name,
+                term=renewal.term_number,
+            )
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_never(self):
+        raise UserError(
+            self.env._("Renewals are kept as evidence and cannot be deleted.")
+        )
+
+    # === TEXTS === #
+
+    def _get_price_text(self):
+        """Return the price of the term in one sentence, and how it changed."""
+        self.ensure_one()
+        currency = self.currency_id
+        price = currency.format(self.amount_total)
+        if not currency.compare_amounts(self.amount_total, self.amount_total_before):
+            return self.env._(
+                "%(price)s per period, taxes included, as before", price=price
+            )
+        return self.env._(
+            "%(price)s per period, taxes included, instead of %(before)s",
+            price=price,
+            before=currency.format(self.amount_total_before),
+        )
+
+    def _get_announcement_text(self, is_late):
+        """Return what the chatter says about the announcement."""
+        self.ensure_one()
+        values = {
+            "term": self.term_number,
+            "start": format_date(self.env, self.date_start),
+            "end": format_date(self.env, self.date_end),
+            "price": self._get_price_text(),
+            "day": format_date(self.env, self.date_cancel_by),
+        }
+        if is_late:
+            return self.env._(
+                "The last day for notice, %(day)s, has passed before the customer "
+                "could be told: term %(term)s, %(start)s to %(end)s, %(price)s.",
+                **values,
+            )
+        return self.env._(
+            "Renewal announced: term %(term)s, %(start)s to %(end)s, %(price)s. Notice "
+            "by %(day)s.",
+            **values,
+        )
+
+    # === TOKEN === #
+
+    def _issue_token(self):
+        """Make a new link and return it; links made before stop working."""
+        self.ensure_one()
+        token = secrets.token_urlsafe(32)
+        self.sudo().token_sha256 = sha256(token)
+        return f"{self.company_id.get_base_url()}/order/renewal/link/{token}"
+
+    @api.model
+    def _find_by_token(self, token):
+        """Return the renewal a token opens, in superuser mode; else empty.
+
+        :param token: whatever the visitor sent; anything but a token opens nothing
+        """
+        renewals = self.sudo().browse()
+        if (
+            not isinstance(token, str)
+            or not token.isascii()
+            or not 20 <= len(token) <= 100
+        ):
+            return renewals
+        return renewals.search([("token_sha256", "=", sha256(token))], limit=1)
+
+    # === OUTBOX === #
+
+    def _get_recipient(self):
+        """Return who is told: whoever confirmed the order, else its customer."""
+        self.ensure_one()
+        confirmed = self.order_id._get_valid_confirmation().partner_id
+        has_address = confirmed.active and email_normalize(confirmed.email or "")
+        return confirmed if has_address else self.order_id.partner_id
+
+    def _send(self):
+        """Queue the mail that tells the customer."""
+        template = self.env.ref("order_invoice_cycle.mail_template_renewal")
+        for renewal in self:
+            self.env["cycle.message"]._queue(
+                renewal, "renewal", template, renewal._get_recipient()
+            )
+
+    def _cycle_message_obstacle(self, message):
+        if self.state in ("refused", "cancelled"):
+            return self.env._("The order is not renewed: nothing to announce.")
+        return False
+
+    def _cycle_message_render_context(self, message):
+        url = self._issue_token()
+        return {"cycle_url": url, "cycle_secret": url.rpartition("/")[2]}
+
+    def _cycle_message_sent(self, message):
+        self.date_sent = message.date_sent

@@ -1,0 +1,205 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Command
+from odoo.tools import email_normalize, format_date
+
+from .cycle_plan import DEPOSIT_DOCUMENTS
+
+
+class SaleOrder(models.Model):
+    """Prepayment: how it is asked for, and how its payment becomes known."""
+
+    _inherit = "sale.order"
+
+    deposit_document = fields.Selection(
+        DEPOSIT_DOCUMENTS,
+        compute="_compute_deposit_document",
+        store=True,
+        readonly=False,
+        help="What asks for the prepayment: an invoice up front, or a payment request "
+        "without a number, whose invoice is drafted when the payment arrives.",
+    )
+    is_payment_awaited = fields.Boolean(compute="_compute_is_payment_awaited")
+    is_deposit_due = fields.Boolean(
+        compute="_compute_is_deposit_due",
+        help="The prepayment has not been paid, so work should not start.",
+    )
+
+    @api.depends("plan_id", "payment_mode")
+    def _compute_deposit_document(self):
+        for order in self:
+            order.deposit_document = order.payment_mode == "prepayment" and (
+                order.plan_id.deposit_document or "invoice"
+            )
+
+    @api.depends(
+        "payment_mode",
+        "state",
+        "schedule_line_ids.state",
+        "schedule_line_ids.deposit_payment_id",
+    )
+    def _compute_is_deposit_due(self):
+        for order in self:
+            order.is_deposit_due = (
+                order.payment_mode == "prepayment"
+                and order.state == "sale"
+                and any(
+                    line.kind == "deposit"
+                    and line.state not in ("paid", "cancelled")
+                    and not line.deposit_payment_id
+                    for line in order.schedule_line_ids
+                )
+            )
+
+    @api.depends("schedule_line_ids.is_payment_awaited")
+    def _compute_is_payment_awaited(self):
+        for order in self:
+            order.is_payment_awaited = bool(order._get_unpaid_requests())
+
+    def _check_deposit_paid(self):
+        is_manager = self.env.user.has_group("order_invoice_cycle.group_cycle_manager")
+        if self.is_deposit_due and not is_manager:
+            raise UserError(
+                self.env._(
+                    "The prepayment of order %(order)s has not been paid. Wait for "
+                    "the payment, or ask a manager to mark it as completed.",
+                    order=self.name,
+                )
+            )
+
+    # === THE PAYMENT ARRIVES === #
+
+    def action_open_payment_received(self):
+        """Open the dialog that records the payment of a payment request."""
+        self.ensure_one()
+        return self._get_cycle_dialog(
+            "cycle.payment.received",
+            self.env._("Payment received"),
+            default_order_id=self.id,
+        )
+
+    def _get_unpaid_requests(self):
+        """Return the prepayments that are asked for by request and not paid yet."""
+        return self.schedule_line_ids.filtered("is_payment_awaited").sorted(
+            lambda line: (not line.date_due, line.date_due or False, line.sequence)
+        )
+
+    def _take_deposit_payment(self, payment):
+        """Draft the invoice of the prepayment that a payment has paid.
+
+        A draft that fails says so on the scheduled payment, and is tried again; the
+        payment stays known.
+
+        :param payment: a posted ``account.payment`` of the customer
+        :return: the prepayment; empty when the payment fits no open request, which
+            the salesperson is told
+        """
+        self.ensure_one()
+        order = self.sudo()
+        paid = order.schedule_line_ids.filtered(
+            lambda line: line.deposit_payment_id == payment
+        )
+        if paid:
+            return paid
+        line = order._get_unpaid_requests()[:1]
+        currency = order.currency_id
+        fits = payment.currency_id == currency and not currency.compare_amounts(
+            payment.amount, line.amount_total
+        )
+        if not line or not fits:
+            order._tell_payment_does_not_fit(payment, line)
+            return self.env["cycle.schedule.line"]
+        line.deposit_payment_id = payment
+        order.message_post(
+            body=self.env._(
+                "The prepayment “%(line)s” was paid: %(amount)s on %(date)s.",
+                line=line.name,
+                amount=currency.format(payment.amount),
+                date=format_date(self.env, payment.date),
+            )
+        )
+        line._run_job_halving(line, lambda lines: lines._draft_invoices())
+        return line
+
+    def _prepare_invoice_transactions(self, line):
+        """Return the online payments that posting the invoice of ``line`` settles.
+
+        Core settles an invoice with every payment of its order; what paid a
+        prepayment is kept for the invoice of that prepayment.
+        """
+        self.ensure_one()
+        if self.deposit_document != "request":
+            return {}
+        reserved = self.schedule_line_ids.deposit_payment_id - line.deposit_payment_id
+        transactions = self.transaction_ids.filtered(
+            lambda transaction: transaction.payment_id not in reserved
+        )
+        return {"transaction_ids": [Command.set(transactions.ids)]}
+
+    def _tell_payment_does_not_fit(self, payment, line):
+        text = self.env._(
+            "A payment of %(amount)s arrived, the payment request says %(requested)s. "
+            "Record it with “Payment received” once that is clear.",
+            amount=payment.currency_id.format(payment.amount),
+            requested=line.currency_id.format(line.amount_total) if line else "-",
+        )
+        self.activity_schedule(
+            "order_invoice_cycle.mail_activity_type_payment_unclear",
+            note=text,
+            user_id=(self.user_id or self.create_uid).id,
+        )
+
+    # === PAYING ONLINE === #
+
+    def _get_due_payment(self):
+        """Return what the customer can pay now.
+
+        :return: (amount, what for, path of core's page with its form), or None
+        """
+        self.ensure_one()
+        request = self._get_unpaid_requests().filtered("date_due")[:1]
+        invoice = self.schedule_line_ids.invoice_id.filtered(
+            lambda move: (
+                move.state == "posted"
+                and move.payment_state in ("not_paid", "partial")
+                and move.amount_residual
+            )
+        ).sorted("invoice_date_due")[:1]
+        if request:
+            amount = request.amount_total
+            query = f"&payment_amount={amount}"
+            return amount, request.name, self.get_portal_url(query_string=query)
+        if invoice:
+            return invoice.amount_residual, invoice.name, invoice.get_portal_url()
+        return None
+
+    def _can_pay_online(self, amount):
+        """Tell whether a payment provider takes ``amount`` in the order's currency."""
+        providers = self.env["payment.provider"].sudo()
+        return bool(
+            providers._get_compatible_providers(
+                self.company_id.id,
+                self.partner_id.id,
+                amount,
+                currency_id=self.currency_id.id,
+            )
+        )
+
+    def _get_payment_offer(self):
+        """Return (amount, what for) of what can be paid online now, or None."""
+        self.ensure_one()
+        due = self._get_due_payment()
+        return due[:2] if due and self._can_pay_online(due[0]) else None
+
+    def _get_bank_account(self):
+        """Return the account that a payment request names, empty without one."""
+        self.ensure_one()
+        return self.company_id.partner_id.bank_ids.filtered(
+            lambda bank: not bank.currency_id or bank.currency_id == self.currency_id
+        )[:1]
+
+    def _get_request_recipient(self):
+        """Return who is asked to pay: the invoice contact, if it has an address."""
+        self.ensure_one()
+        payer = self.partner_invoice_id
+        return payer if email_normalize(payer.email or "") else self.partner_id

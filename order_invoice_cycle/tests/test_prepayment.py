@@ -1,0 +1,254 @@
+import base64
+
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
+from odoo.tests import Form, tagged
+
+from odoo.addons.account_payment.tests.common import AccountPaymentCommon
+
+from .common import CycleCommon
+
+
+class PrepaymentCommon(CycleCommon):
+    """Orders whose deposit of 369.00 is asked for by a payment request."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.plan = cls.env.ref("order_invoice_cycle.cycle_plan_deposit_30").copy(
+            {"name": "Deposit by request", "deposit_document": "request"}
+        )
+        cls.bank = cls.env["res.partner.bank"].create(
+            {
+                "acc_number": "PL61109010140000071219812874",
+                "partner_id": cls.company.partner_id.id,
+            }
+        )
+
+    def _requested_order(self):
+        """Return a running order whose request has gone out."""
+        order = self._create_order(payment_mode="prepayment", plan_id=self.plan.id)
+        self._confirm(self._approve(order))
+        self.outbox.clear()
+        self._run_cron("cycle.schedule.line", "_cron_draft_invoices")
+        self._send_messages()
+        return order
+
+
+class TestPrepayment(PrepaymentCommon):
+    """A payment request goes first; the invoice follows when it was paid."""
+
+    def _receive(self, order, user=None, **values):
+        user = user or self.user_billing
+        action = order.with_user(user).action_open_payment_received()
+        wizard = self.env[action["res_model"]].with_user(user)
+        form = Form(wizard.with_context(**action["context"]))
+        for name, value in values.items():
+            setattr(form, name, value)
+        return form.save().action_receive()
+
+    # === THE REQUEST === #
+
+    def test_request_goes_out_with_account_reference_and_amount_and_no_invoice(self):
+        order = self._requested_order()
+        deposit = order.schedule_line_ids[0]
+        self.assertFalse(order.invoice_ids)
+        self.assertEqual(deposit.state, "waiting")
+        self.assertIn("has not been paid", deposit.state_note)
+        (mail,) = [m for m in self.outbox if "payment request" in m["Subject"]]
+        body = mail.get_body(("html",)).get_content()
+        for text in (order.name, "369.00", "PL61 1090 1014 0000 0712 1981 2874"):
+            self.assertIn(text, body)
+        self.assertEqual(
+            [part.get_content_type() for part in mail.iter_attachments()],
+            ["application/pdf"],
+        )
+        self.assertTrue(deposit.date_requested)
+
+    def test_request_goes_out_once_when_the_job_runs_again(self):
+        self._requested_order()
+        self.outbox.clear()
+        self._run_cron("cycle.schedule.line", "_cron_draft_invoices")
+        self._send_messages()
+        self.assertFalse(self.outbox)
+
+    def test_request_can_be_sent_again_by_a_person(self):
+        order = self._requested_order()
+        self.outbox.clear()
+        order.schedule_line_ids[0].with_user(self.user_sales).action_request_payment()
+        self._send_messages()
+        self.assertEqual(len(self.outbox), 1)
+
+    def test_request_names_no_invoice_number(self):
+        order = self._requested_order()
+        content, _kind = self.env["ir.actions.report"]._render_qweb_html(
+            "order_invoice_cycle.action_report_cycle_payment_request",
+            order.schedule_line_ids[0].ids,
+        )
+        self.assertIn(b"This is not an invoice", content)
+        self.assertIn(order.name.encode(), content)
+
+    def test_request_is_not_sent_when_the_order_was_cancelled(self):
+        order = self._create_order(payment_mode="prepayment", plan_id=self.plan.id)
+        self._confirm(self._approve(order))
+        self._run_cron("cycle.schedule.line", "_cron_draft_invoices")
+        order._action_cancel()
+        self.outbox.clear()
+        self._send_messages()
+        self.assertFalse([m for m in self.outbox if "payment request" in m["Subject"]])
+
+    def test_invoice_cannot_be_drafted_before_the_payment(self):
+        order = self._requested_order()
+        with self.assertRaisesRegex(UserError, "Payment received"):
+            order.schedule_line_ids[0].action_draft_invoice()
+
+    def test_plan_decides_and_an_invoice_up_front_is_the_default(self):
+        order = self._running_order(plan="deposit_30")
+        self.assertEqual(order.deposit_document, "invoice")
+        self.assertEqual(len(self._draft(order)), 1)
+        self.assertFalse(self._create_order(plan="monthly").deposit_document)
+
+    # === THE PAYMENT === #
+
+    def test_payment_received_drafts_the_invoice_which_is_settled_when_published(self):
+        order = self._requested_order()
+        self.assertTrue(order.is_deposit_due)
+        action = self._receive(order, date="2027-01-20")
+        invoice = self.env["account.move"].browse(action["res_id"])
+        self.assertEqual((invoice.state, invoice.amount_total), ("draft", 369.0))
+        self.assertFalse(order.is_deposit_due, "work may start")
+        order.with_user(self.user_sales).action_mark_completed("2027-02-01")
+        self._publish(invoice, "2027-01-20")
+        self.assertIn(invoice.payment_state, ("paid", "in_payment"))
+        self.assertEqual(invoice.amount_residual, 0)
+        self.assertEqual(order.schedule_line_ids[0].state, "paid")
+
+    def test_payment_in_the_books_is_taken_instead_of_a_second_one(self):
+        order = self._requested_order()
+        payment = self.env["account.payment"].create(
+            {
+                "payment_type": "inbound",
+                "partner_type": "customer",
+                "partner_id": self.customer.id,
+                "amount": 369.0,
+                "journal_id": self.company_data["default_journal_bank"].id,
+                "memo": order.name,
+            }
+        )
+        payment.action_post()
+        before = self.env["account.payment"].search_count([])
+        self._receive(order, payment_id=payment)
+        self.assertEqual(self.env["account.payment"].search_count([]), before)
+        invoice = self._publish(order.schedule_line_ids[0].invoice_id)
+        self.assertEqual(invoice.amount_residual, 0)
+        self.assertEqual(payment.reconciled_invoice_ids, invoice)
+
+    def test_other_amount_is_refused_with_both_amounts(self):
+        order = self._requested_order()
+        with self.assertRaisesRegex(UserError, "369.00"):
+            self._receive(order, amount=300.0)
+        self.assertFalse(order.invoice_ids)
+
+    def test_payment_is_recorded_by_billing_only_and_once(self):
+        order = self._requested_order()
+        with self.assertRaises(AccessError):
+            self._receive(order, user=self.user_sales)
+        self._receive(order)
+        with self.assertRaisesRegex(UserError, "awaits no payment"):
+            self._receive(order)
+        self.assertEqual(len(order.invoice_ids), 1)
+
+    def test_rest_is_invoiced_after_completion_as_usual(self):
+        order = self._requested_order()
+        self._receive(order)
+        order.action_mark_completed("2027-02-01")
+        self._draft(order)
+        self.assertEqual(
+            order.schedule_line_ids.invoice_id.mapped("amount_total"), [369.0, 861.0]
+        )
+
+    # === COMPLETION === #
+
+    def test_acceptance_document_is_kept_as_evidence(self):
+        order = self._running_order(plan="completion_14")
+        action = order.with_user(self.user_sales).action_open_complete()
+        wizard = self.env[action["res_model"]].with_user(self.user_sales)
+        wizard.with_context(**action["context"]).create(
+            {
+                "date": "2027-02-01",
+                "document": base64.b64encode(b"Accepted, Jan Nowak"),
+                "document_name": "acceptance.txt",
+            }
+        ).action_complete()
+        document = order.acceptance_id
+        self.assertEqual(document.raw, b"Accepted, Jan Nowak")
+        self.assertEqual(document.res_model, "cycle.confirmation")
+        self.assertTrue(document.with_user(self.user_sales).has_access("read"))
+        with self.assertRaises(UserError):
+            document.with_user(self.user_sales).unlink()
+
+
+@tagged("post_install", "-at_install")
+class TestPrepaymentOnline(PrepaymentCommon, AccountPaymentCommon):
+    """A payment request is paid by core's payment form."""
+
+    def _pay_online(self, order, amount=369.0, reference="TX"):
+        self.env["ir.config_parameter"].sudo().set_param("sale.automatic_invoice", "1")
+        transaction = self._create_transaction(
+            flow="direct",
+            state="done",
+            reference=reference,
+            amount=amount,
+            currency_id=order.currency_id.id,
+            partner_id=order.partner_id.id,
+            sale_order_ids=[Command.set(order.ids)],
+        )
+        transaction._post_process()
+        return transaction
+
+    def test_online_payment_drafts_the_invoice_and_core_makes_none(self):
+        order = self._requested_order()
+        transaction = self._pay_online(order)
+        deposit = order.schedule_line_ids[0]
+        self.assertEqual(deposit.deposit_payment_id, transaction.payment_id)
+        self.assertEqual(order.invoice_ids, deposit.invoice_id)
+        self.assertEqual(deposit.state, "drafted")
+        self.assertFalse(order.is_deposit_due)
+        self._publish(deposit.invoice_id)
+        self.assertEqual(deposit.state, "paid")
+        self.assertEqual(deposit.invoice_id.amount_residual, 0)
+
+    def test_online_payment_handled_twice_changes_nothing(self):
+        order = self._requested_order()
+        transaction = self._pay_online(order)
+        transaction._post_process()
+        self.assertEqual(len(order.invoice_ids), 1)
+        self.assertFalse(order.activity_ids)
+
+    def test_part_payment_online_asks_a_person(self):
+        order = self._requested_order()
+        self._pay_online(order, 100.0)
+        self.assertFalse(order.invoice_ids)
+        self.assertTrue(order.is_deposit_due)
+        self.assertIn("100.00", order.activity_ids.note)
+
+    def test_receipt_offers_to_pay_the_request_then_the_invoice(self):
+        order = self._requested_order()
+        amount, name, path = order._get_due_payment()
+        self.assertEqual((amount, name), (369.0, "Deposit"))
+        self.assertIn(f"/my/orders/{order.id}?access_token=", path)
+        self.assertIn("payment_amount=369.0", path)
+        self._pay_online(order)
+        self.assertIsNone(order._get_due_payment())
+        order.action_mark_completed("2027-02-01")
+        rest = self._publish(self._draft(order)[-1])
+        self.assertEqual(
+            rest.amount_residual, 861.0, "the payment belongs to the deposit"
+        )
+        self.assertEqual(order._get_due_payment()[:2], (861.0, rest.name))
+        self.assertIn(f"/my/invoices/{rest.id}", order._get_due_payment()[2])
+
+    def test_nothing_is_offered_without_a_payment_provider(self):
+        order = self._requested_order()
+        self.env["payment.provider"].search([]).state = "disabled"
+        self.assertIsNone(order._get_payment_offer())

@@ -1,0 +1,122 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+
+
+class CyclePaymentReceived(models.TransientModel):
+    """Asks which payment paid a payment request, or records it."""
+
+    _name = "cycle.payment.received"
+    _description = "Payment of a Payment Request"
+
+    order_id = fields.Many2one("sale.order", required=True)
+    company_id = fields.Many2one(related="order_id.company_id")
+    currency_id = fields.Many2one(related="order_id.currency_id")
+    commercial_partner_id = fields.Many2one(
+        related="order_id.partner_invoice_id.commercial_partner_id"
+    )
+    amount_requested = fields.Monetary(compute="_compute_requested", string="Requested")
+    payment_id = fields.Many2one(
+        "account.payment",
+        string="Recorded payment",
+        domain="[('payment_type', '=', 'inbound'), ('is_reconciled', '=', False),"
+        " ('state', 'in', ('in_process', 'paid')), ('company_id', '=', company_id),"
+        " ('currency_id', '=', currency_id),"
+        " ('partner_id.commercial_partner_id', '=', commercial_partner_id)]",
+        help="A payment of the customer that is in the books already. Empty: it is "
+        "recorded now.",
+    )
+    amount = fields.Monetary(
+        compute="_compute_amount", store=True, readonly=False, required=True
+    )
+    date = fields.Date(
+        required=True, default=lambda self: self.env.company._cycle_today()
+    )
+    journal_id = fields.Many2one(
+        "account.journal",
+        domain="[('type', 'in', ('bank', 'cash')), ('company_id', '=', company_id)]",
+        compute="_compute_journal_id",
+        store=True,
+        readonly=False,
+    )
+
+    @api.depends("order_id")
+    def _compute_requested(self):
+        for wizard in self:
+            line = wizard.order_id._get_unpaid_requests()[:1]
+            wizard.amount_requested = line.amount_total
+
+    @api.depends("amount_requested")
+    def _compute_amount(self):
+        for wizard in self:
+            wizard.amount = wizard.amount_requested
+
+    @api.depends("order_id")
+    def _compute_journal_id(self):
+        for wizard in self:
+            wizard.journal_id = self.env["account.journal"].search(
+                [
+                    ("type", "=", "bank"),
+                    ("company_id", "=", wizard.company_id.id),
+                ],
+                limit=1,
+            )
+
+    def action_receive(self):
+        """Record the payment and draft the invoice of the prepayment.
+
+        :return: action that shows the draft invoice
+        :raise AccessError: without the right to record payments
+        :raise UserError: when nothing is awaited, or the amount is another one
+        """
+        self.ensure_one()
+        if not self.env.user.has_group("order_invoice_cycle.group_cycle_billing"):
+            raise AccessError(
+                self.env._("Only the billing role of the order cycle records payments.")
+            )
+        self._check_amount()
+        payment = self.payment_id or self._create_payment()
+        line = self.order_id._take_deposit_payment(payment)
+        if not line.invoice_id:
+            raise UserError(line.error)
+        return line.invoice_id.get_formview_action()
+
+    def _check_amount(self):
+        line = self.order_id._get_unpaid_requests()[:1]
+        if not line:
+            raise UserError(
+                self.env._(
+                    "Order %(order)s awaits no payment of a payment request.",
+                    order=self.order_id.name,
+                )
+            )
+        amount = self.payment_id.amount if self.payment_id else self.amount
+        if self.currency_id.compare_amounts(amount, line.amount_total):
+            raise UserError(
+                self.env._(
+                    "The payment is %(amount)s, the payment request says "
+                    "%(requested)s. The invoice is drafted when the whole amount has "
+                    "arrived: record a part as a payment in Invoicing, or agree "
+                    "another schedule with the customer.",
+                    amount=self.currency_id.format(amount),
+                    requested=self.currency_id.format(line.amount_total),
+                )
+            )
+        if not self.payment_id and not self.journal_id:
+            raise UserError(self.env._("Choose the journal the payment arrived in."))
+
+    def _create_payment(self):
+        payment = self.env["account.payment"].create(
+            {
+                "payment_type": "inbound",
+                "partner_type": "customer",
+                "partner_id": self.commercial_partner_id.id,
+                "amount": self.amount,
+                "currency_id": self.currency_id.id,
+                "date": self.date,
+                "journal_id": self.journal_id.id,
+                "company_id": self.company_id.id,
+                "memo": self.order_id.name,
+            }
+        )
+        payment.action_post()
+        return payment
