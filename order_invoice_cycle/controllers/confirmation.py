@@ -1,6 +1,5 @@
 """The page on which a customer reads an offer and answers."""
 
-import logging
 import re
 from typing import NamedTuple
 
@@ -11,8 +10,6 @@ from ..tools.colour import brand_colours
 from . import visitor, visitor_session
 from .answer import neutral_page, page, redirect, secure
 from .confirmation_form import FORM_LIMIT, NAME_LENGTHS, TEXT_LIMIT, Answer
-
-_logger = logging.getLogger(__name__)
 
 FORM_PATH = re.compile(r"/order/review/(\d+)/(accept|comment|decline)/?")
 
@@ -43,7 +40,7 @@ class OrderConfirmation(http.Controller):
         """Exchange the secret of the link for a place in the visitor's session."""
         confirmation = request.env["cycle.confirmation"]._find_by_token(token)
         if not confirmation or not confirmation._is_open():
-            return _miss()
+            return visitor.missed_page()
         if request.httprequest.method == "GET":
             visitor_session.remember(confirmation)
         return redirect(f"/order/review/{confirmation.id}")
@@ -308,18 +305,6 @@ def _browse_confirmation(confirmation_id):
 
 def _is_first_download(visit):
     return visitor.is_person() and visitor_session.is_first_download(visit.confirmation)
-
-
-def _miss():
-    """Return the answer to a link that opens nothing, and count it."""
-    network = visitor.get_network()
-    is_over_limit = request.env["cycle.link.miss"].sudo()._is_over_limit(network)
-    _logger.info(
-        "A link was not found, asked for from %s%s",
-        network,
-        ", which has asked too often" if is_over_limit else "",
-    )
-    return neutral_page(status=429 if is_over_limit else 404)
 
 
 def _stream(attachment):

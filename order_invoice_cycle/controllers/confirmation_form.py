@@ -48,16 +48,23 @@ class Answer(NamedTuple):
         :param seconds: time since the form was rendered, None if it was not by us
         :param min_seconds: time that a person needs at least
         """
+        problem = self.get_content_problem(env)
+        if not problem and (seconds is None or seconds < min_seconds):
+            problem = self.get_form_problem(env)
+        return problem
+
+    def get_content_problem(self, env):
+        """Return what is wrong with what was typed, None when nothing is.
+
+        :param env: environment, for the language of the sentence
+        """
         if self.is_robot:
             return Problem("website", env._("Please leave the field “Website” empty."))
-        problem = self._get_name_problem(env) or (
+        return self._get_name_problem(env) or (
             self._get_tick_problem(env)
             if self.action == "accept"
             else self._get_text_problem(env)
         )
-        if not problem and (seconds is None or seconds < min_seconds):
-            problem = self.get_form_problem(env)
-        return problem
 
     def get_form_problem(self, env):
         """Return what is wrong with a form that this page cannot have sent just so."""

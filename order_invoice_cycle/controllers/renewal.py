@@ -4,11 +4,9 @@ from odoo import http
 from odoo.http import request
 
 from ..tools.colour import brand_colours
+from . import visitor, visitor_session
 from .answer import neutral_page, page, redirect
-from .confirmation import SESSION_LIMIT, _get_evidence
 from .confirmation_form import FORM_LIMIT, NAME_LENGTHS, TEXT_LIMIT, Answer
-
-SESSION_RENEWALS = "cycle_renewals"
 
 
 class OrderRenewal(http.Controller):
@@ -25,11 +23,9 @@ class OrderRenewal(http.Controller):
         """Exchange the secret of the link for a place in the visitor's session."""
         renewal = request.env["cycle.renewal"]._find_by_token(token)
         if not renewal or renewal._get_page_state(_today(renewal)) == "closed":
-            return neutral_page()
+            return visitor.missed_page()
         if request.httprequest.method == "GET":
-            opened = request.session.get(SESSION_RENEWALS, [])
-            others = [other for other in opened if other != renewal.id]
-            request.session[SESSION_RENEWALS] = [*others, renewal.id][-SESSION_LIMIT:]
+            visitor_session.remember(renewal)
         return redirect(f"/order/renewal/{renewal.id}")
 
     @http.route(
@@ -58,10 +54,11 @@ class OrderRenewal(http.Controller):
         if not renewal or not may_refuse:
             return neutral_page()
         answer = Answer.from_form("refuse", form)
-        problem = answer.get_problem(renewal.env)
+        problem = answer.get_content_problem(renewal.env)
         if problem and renewal._get_page_state(_today(renewal)) == "open":
             return _show(renewal, may_refuse, answer, problem, status=422)
-        renewal._refuse(answer.name, answer.text, _today(renewal), **_get_evidence())
+        evidence = visitor.get_evidence()
+        renewal._refuse(answer.name, answer.text, _today(renewal), **evidence)
         return redirect(f"/order/renewal/{renewal.id}")
 
 
@@ -77,7 +74,7 @@ def _get_visit(renewal_id):
     if not renewal or renewal._get_page_state(_today(renewal)) == "closed":
         return None, False
     user = request.env.user
-    is_customer = renewal.id in request.session.get(SESSION_RENEWALS, ())
+    is_customer = visitor_session.is_opened(renewal)
     if user._is_internal():
         can_read = renewal.order_id.with_user(user).has_access("read")
         return (renewal, False) if can_read else (None, False)

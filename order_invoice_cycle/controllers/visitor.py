@@ -1,9 +1,14 @@
 """Who sent the present request, as far as a request can tell."""
 
+import logging
+
 from odoo.http import request
 
 from ..tools.mail import clean_header
 from ..tools.network import clean_address, network_of
+from .answer import neutral_page
+
+_logger = logging.getLogger(__name__)
 
 PREFETCH = ("prefetch", "preview")
 
@@ -38,3 +43,15 @@ def is_sent_by_another_site():
     """Tell whether the browser says that another site sent this form."""
     site = request.httprequest.headers.get("Sec-Fetch-Site", "none")
     return site not in ("same-origin", "none")
+
+
+def missed_page():
+    """Return the answer to a link that opens nothing, and count it."""
+    network = get_network()
+    is_over_limit = request.env["cycle.link.miss"].sudo()._is_over_limit(network)
+    _logger.info(
+        "A link was not found, asked for from %s%s",
+        network,
+        ", which has asked too often" if is_over_limit else "",
+    )
+    return neutral_page(status=429 if is_over_limit else 404)

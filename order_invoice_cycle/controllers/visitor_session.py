@@ -5,7 +5,10 @@ import time
 
 from odoo.http import request
 
-OPENED = "cycle_confirmations"
+OPENED = {
+    "cycle.confirmation": "cycle_confirmations",
+    "cycle.renewal": "cycle_renewals",
+}
 DOWNLOADED = "cycle_downloads"
 FORMS = "cycle_forms"
 LINK_LIMIT = 50
@@ -16,14 +19,17 @@ MIN_SECONDS = 2.0
 MIN_SECONDS_PARAMETER = "order_invoice_cycle.min_seconds_to_answer"
 
 
-def remember(confirmation):
-    """Open a link for this browser session."""
-    _add(OPENED, confirmation)
+def remember(record):
+    """Open a link for this browser session.
+
+    :param record: ``cycle.confirmation`` or ``cycle.renewal``
+    """
+    _add(_opened_key(record), record)
 
 
-def is_opened(confirmation):
+def is_opened(record):
     """Tell whether this browser session opened a link."""
-    return confirmation.id in request.session.get(OPENED, ())
+    return record.id in request.session.get(_opened_key(record), ())
 
 
 def is_first_download(confirmation):
@@ -68,6 +74,10 @@ def get_min_seconds():
         return float(parameters.get_param(MIN_SECONDS_PARAMETER, MIN_SECONDS))
     except ValueError:
         return MIN_SECONDS
+
+
+def _opened_key(record):
+    return OPENED[record._name]
 
 
 def _add(key, confirmation):
