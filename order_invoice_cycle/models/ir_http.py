@@ -27,6 +27,14 @@ class IrHttp(models.AbstractModel):
             raise
 
     @classmethod
+    def _pre_dispatch(cls, rule, args):
+        super()._pre_dispatch(rule, args)
+        # Core takes whatever has this name for text, also an uploaded file.
+        if is_public_path(request.httprequest.path):
+            if "csrf_token" in request.httprequest.files:
+                raise BadRequest()
+
+    @classmethod
     def _serve_fallback(cls):
         # Nothing else is served below these paths; core would ask the database for
         # whatever stands there, with characters that it refuses.

@@ -31,6 +31,7 @@ from . import test_confirmation_answer
 from . import test_confirmation_portal
 from . import test_confirmation_reading
 from . import test_confirmation_reply
+from . import test_confirmation_states
 from . import test_views
 from . import test_wizards
 from . import test_plan

