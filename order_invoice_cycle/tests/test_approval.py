@@ -126,6 +126,9 @@ class TestApproval(ApprovalCommon):
     def test_nobody_approves_their_own_order(self):
         """Author, salesperson and submitter are left out, whatever their roles."""
         self.user_sales.group_ids += self.group_approver
+        # They write each other's orders, too.
+        people = self.user_sales | self.user_second
+        people.group_ids += self.env.ref("sales_team.group_sale_salesman_all_leads")
         roles = {
             "author": lambda: (
                 self._create_order(user_id=self.user_second.id),

@@ -115,6 +115,8 @@ class TestPageFuzz(ConfirmationPageCase):
             "token": self._get_link(self.anna).rpartition("/")[2],
             "confirmation_id": str(self.confirmation.id),
             "order_id": str(self.order.id),
+            "renewal_id": str(self.renewal.id),
+            "move_id": "1",
         }
         nonsense = ["0", "-1", "999999999", "9" * 40, "abc", "1;2", "%ED%A0%80"]
         nonsense += ["%00"] * is_own
@@ -162,10 +164,25 @@ class TestPageFuzz(ConfirmationPageCase):
             return {"data": body, "headers": _type("x-www-form-urlencoded")}
         return {"data": form}
 
+    def _create_renewal(self):
+        """Return a renewal whose link nobody opened: the page must stay neutral."""
+        return self.env["cycle.renewal"].create(
+            {
+                "order_id": self.order.id,
+                "term_number": 2,
+                "date_start": "2999-01-01",
+                "date_end": "2999-12-31",
+                "date_cancel_by": "2998-12-01",
+                "date_index": "2998-11-01",
+                "price_factor": 1.0,
+            }
+        )
+
     @mute_logger("odoo.http", "werkzeug")
     def test_fuzzed_bodies_never_break_a_route(self):
         count = 5_000 if FULL else 500
         self._open()
+        self.renewal = self._create_renewal()
         traces = self._get_traces()
         self.env.flush_all()
         routes = self._get_routes()
@@ -186,6 +203,7 @@ class TestPageFuzz(ConfirmationPageCase):
                 self.assertNotIn(telltale, response.text, response.url)
             statuses[response.status_code] = statuses.get(response.status_code, 0) + 1
         after = self._get_traces()
+        self.assertEqual(self.renewal.state, "announced")
         # A PDF that was looked at is noted, and nothing else.
         self.assertEqual(_without_reading(after), _without_reading(traces))
         _logger.info(

@@ -11,7 +11,7 @@ from ..models.cycle_link_miss import LIMIT
 from .confirmation_common import ConfirmationPageCase
 from .link_common import LinkCommon
 
-LOGGER = "odoo.addons.order_invoice_cycle.controllers.confirmation"
+LOGGER = "odoo.addons.order_invoice_cycle.controllers.visitor"
 
 
 @tagged("post_install", "-at_install")
