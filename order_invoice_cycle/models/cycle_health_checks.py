@@ -118,6 +118,8 @@ class CycleHealth(models.Model):
             [
                 ("state", "=", "sale"),
                 ("is_paused", "=", False),
+                "|",
+                ("date_renewal_notice", "<=", day),
                 ("date_renewal", "<=", day),
             ]
         )
@@ -126,9 +128,11 @@ class CycleHealth(models.Model):
             domain,
             "date_renewal, id",
             lambda order: self.env._(
-                "%(order)s: to be renewed on %(date)s. %(reason)s",
+                "%(order)s: to be announced or renewed on %(date)s. %(reason)s",
                 order=order.name,
-                date=format_date(self.env, order.date_renewal),
+                date=format_date(
+                    self.env, order.date_renewal_notice or order.date_renewal
+                ),
                 reason=order.cycle_error or "",
             ),
         )

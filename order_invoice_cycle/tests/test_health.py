@@ -99,8 +99,7 @@ class TestHealth(EvidenceCommon):
                 "date_expiry": NOW - timedelta(days=10),
             }
         )
-        recurring = self._running_order(plan="monthly")
-        recurring.sudo().write({"date_renewal": "2027-02-01"})
+        recurring = self._running_order(plan="monthly", service_date_start="2026-03-01")
         move = self._publish(self._draft(self._running_order(plan="advance")))
         move.line_ids.sudo().filtered("date_maturity").date_maturity = "2027-01-20"
         self._control()
