@@ -60,15 +60,14 @@ class AccountMove(models.Model):
             )
 
     def _compute_cycle_message_count(self):
-        counts = dict(
-            self.env["cycle.message"]._read_group(
-                [("res_model", "=", self._name), ("res_id", "in", self.ids)],
-                ["res_id"],
-                ["__count"],
-            )
+        messages = self.env["cycle.message"]
+        domain = [("res_model", "=", self._name), ("res_id", "in", self.ids)]
+        # Sales people without a role in the cycle read invoices, but no messages.
+        counts = messages.has_access("read") and dict(
+            messages._read_group(domain, ["res_id"], ["__count"])
         )
         for move in self:
-            move.cycle_message_count = counts.get(move.id, 0)
+            move.cycle_message_count = counts and counts.get(move.id, 0)
 
     # === LIFE OF THE SCHEDULED PAYMENT === #
 

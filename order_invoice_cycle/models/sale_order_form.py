@@ -137,8 +137,11 @@ class SaleOrder(models.Model):
             order.date_next_due = dates.get(order._origin.id, False)
 
     def _compute_cycle_message_count(self):
+        messages = self.env["cycle.message"]
+        # Sales people without a role in the cycle read orders, but no messages.
+        can_read = messages.has_access("read")
         for order in self:
-            order.cycle_message_count = self.env["cycle.message"].search_count(
+            order.cycle_message_count = can_read and messages.search_count(
                 order._get_cycle_messages_domain()
             )
 

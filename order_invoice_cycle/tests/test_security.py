@@ -221,6 +221,33 @@ class TestSecurity(CycleCommon):
                     model = self.env[name].with_user(self.users[role])
                     self.assertFalse(model.has_access("create"))
 
+    def test_people_of_other_roles_read_every_field_of_what_core_shows_them(self):
+        """The addon takes nothing from whoever has no role in the order cycle."""
+        order = self._running_order()
+        order.action_mark_completed(self.start)
+        invoice = self._draft(order)
+        sales = new_test_user(
+            self.env,
+            "plain_sales",
+            groups="sales_team.group_sale_salesman_all_leads",
+            company_id=self.company.id,
+        )
+        clerk = new_test_user(
+            self.env,
+            "plain_clerk",
+            groups="account.group_account_invoice",
+            company_id=self.company.id,
+        )
+        for user, records in (
+            (sales, order),
+            (sales, order.order_line),
+            (sales, invoice),
+            (clerk, invoice),
+            (clerk, invoice.line_ids),
+        ):
+            with self.subTest(user=user.login, records=records):
+                records.with_user(user).read()
+
     def test_evidence_cannot_be_written_by_the_manager(self):
         order = self._running_order()
         evidence = (
