@@ -116,8 +116,7 @@ def _show(renewal, may_refuse, answer=None, problem=None, status=200):
             "on_brand": on_brand,
             "name_lengths": NAME_LENGTHS,
             "text_limit": TEXT_LIMIT,
-            "answer": answer
-            or Answer(action="", name=renewal._get_recipient().name or ""),
+            "answer": answer or Answer(action="", name=renewal._get_declared_name()),
             "problem": problem,
             "csrf_token": request.csrf_token(),
         },

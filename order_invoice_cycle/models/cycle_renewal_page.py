@@ -33,6 +33,12 @@ class CycleRenewal(models.Model):
             and self.order_id.with_user(user).has_access("read")
         )
 
+    def _get_declared_name(self):
+        """Return the name the form begins with: a person's, never a company's."""
+        self.ensure_one()
+        recipient = self._get_recipient()
+        return "" if recipient.is_company else recipient.name or ""
+
     def _refuse(self, name, note, today, **evidence):
         """Refuse the renewal as the customer.
 

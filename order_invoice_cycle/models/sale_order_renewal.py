@@ -219,7 +219,9 @@ class SaleOrder(models.Model):
                 date=end,
                 note=note or "",
                 invoices=invoices,
-            )
+            ),
+            # A customer who followed a link is no user.
+            author_id=self.partner_id.id if self.env.user._is_public() else None,
         )
         self.sudo().activity_schedule(
             "order_invoice_cycle.mail_activity_type_notice_given",

@@ -74,6 +74,7 @@ class TestRenewalPage(RecurringCommon, CycleHttpCase):
             self.assertIn(part, text)
         self.assertEqual(response.headers["Referrer-Policy"], "no-referrer")
         self.assertIn("script-src 'none'", response.headers["Content-Security-Policy"])
+        self.assertNotIn(f'value="{self.customer.name}"', response.text)
         self.assertUntouched()
 
     def test_only_the_fingerprint_of_the_token_is_kept(self):
@@ -106,6 +107,8 @@ class TestRenewalPage(RecurringCommon, CycleHttpCase):
         self.assertEqual(self.renewal.decided_name, "Anna Nowak")
         self.assertTrue(self.renewal.decided_ip)
         self.assertEqual(str(self.order.date_notice_given), "2027-03-01")
+        told = self.order.message_ids.filtered(lambda m: "gave notice" in m.body)
+        self.assertEqual(told.author_id, self.customer)
         self.assertIn("We move.", "".join(self.order.message_ids.mapped("body")))
         self._renew("2027-05-01")
         self.assertEqual(self.order.term_number, 1)
