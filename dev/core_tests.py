@@ -34,9 +34,6 @@ FILES = {
         "test_sale_report",
         "test_sale_sections",
         "test_sale_to_invoice",
-        "test_taxes_downpayment",
-        "test_taxes_global_discount",
-        "test_taxes_tax_totals_summary",
     ),
     "sale_management": ("test_sale_order", "test_sale_order_template"),
     "account_payment": (

@@ -84,7 +84,7 @@ class CycleDashboard(models.AbstractModel):
             - ``today``, ``currency_id`` (of the amounts)
             - ``sections``: list of ``{"key", "label", "tiles": [keys]}``
             - ``tiles``: ``{key: tile}``; a tile has ``label``, ``count``, ``action``
-              and, where it applies, ``amount``, ``days``, ``tone``, ``note``, ``parts``
+              and, where it applies, ``amount``, ``days``, ``tone``, ``note``
             - ``ageing``: list of tiles by days overdue, only with accounting access;
               they and the tile ``credits`` add up to the tile ``open``
             - ``customers``: the ten customers who owe most, likewise
@@ -267,7 +267,7 @@ class CycleDashboard(models.AbstractModel):
         :param float amount: their sum in the dashboard's currency, unrounded; None for
             a figure that is no money
         :param values: ``tone`` (``danger``, ``warning``, ``success``), ``note``,
-            ``days``, ``parts``
+            ``days``
         """
         tile = {"label": label, "count": count, "action": action, **values}
         if amount is not None:

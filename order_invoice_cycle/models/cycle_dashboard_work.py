@@ -14,19 +14,8 @@ DRAFT_VIEWS = {
     "search": "order_invoice_cycle.account_move_view_search_to_publish",
 }
 ORDER_STAGES = ("to_approve", "awaiting_customer", "changes_requested")
-# Fields of a draft that its check and its figures read, fetched together.
-DRAFT_FIELDS = [
-    "amount_total",
-    "amount_total_signed",
-    "commercial_partner_id",
-    "company_currency_id",
-    "company_id",
-    "currency_id",
-    "invoice_date_due",
-    "partner_id",
-    "schedule_line_id",
-    "state",
-]
+# Fields of a draft that the figures are made of, fetched together.
+DRAFT_FIELDS = ["amount_total_signed", "company_currency_id", "invoice_date_due"]
 
 
 class Payments(NamedTuple):
@@ -127,7 +116,7 @@ class CycleDashboard(models.AbstractModel):
 
     @api.model
     def _read_drafts(self, scope):
-        """Return the drafts themselves: their check is judged, not stored."""
+        """Return the drafts themselves, each with its date."""
         return self.env["account.move"].search_fetch(
             self._get_drafts_domain(scope), DRAFT_FIELDS
         )
@@ -221,39 +210,10 @@ class CycleDashboard(models.AbstractModel):
 
     @api.model
     def _get_drafts_tile(self, scope, drafts):
+        """Return the drafts as one figure: the list behind it judges each of them."""
         label = self.env._("Drafts to publish")
-        by_check = drafts.grouped("publish_check_state")
-        return {
-            **self._prepare_drafts_tile(scope, label, Domain.TRUE, drafts),
-            "parts": [
-                {
-                    "key": check,
-                    **self._prepare_drafts_tile(
-                        scope,
-                        name,
-                        Domain("publish_check_state", "=", check),
-                        by_check.get(check, drafts.browse()),
-                    ),
-                }
-                for check, name in self._get_check_labels().items()
-            ],
-        }
-
-    @api.model
-    def _get_check_labels(self):
-        moves = self.env["account.move"]
-        return dict(
-            moves._fields["publish_check_state"]._description_selection(self.env)
-        )
-
-    @api.model
-    def _prepare_drafts_tile(self, scope, label, domain, drafts):
-        action = self._prepare_action(
-            label,
-            "account.move",
-            self._get_drafts_domain(scope) & domain,
-            DRAFT_VIEWS,
-        )
+        domain = self._get_drafts_domain(scope)
+        action = self._prepare_action(label, "account.move", domain, DRAFT_VIEWS)
         amount = sum(draft_amount(scope, draft) for draft in drafts)
         return self._prepare_tile(scope, label, action, len(drafts), amount)
 

@@ -43,11 +43,6 @@ export class CycleTile extends Component {
         });
     }
 
-    /** The parts that have something in them, such as drafts by their check. */
-    get parts() {
-        return (this.props.tile.parts || []).filter((part) => part.count);
-    }
-
     get isEmpty() {
         return !this.props.tile.count;
     }

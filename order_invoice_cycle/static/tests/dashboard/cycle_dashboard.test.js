@@ -57,12 +57,7 @@ function makeData({ isEmpty = false } = {}) {
             dso: makeTile("Days sales outstanding", count, undefined, {
                 days: isEmpty ? null : 12.5,
             }),
-            to_publish: makeTile("Drafts to publish", count, amount, {
-                parts: [
-                    makeTile("Ready", count, amount, { key: "green" }),
-                    makeTile("Cannot be published", 0, 0, { key: "red" }),
-                ],
-            }),
+            to_publish: makeTile("Drafts to publish", count, amount),
             held: makeTile("Payments on hold", 0, 0),
             errors: makeTile("Drafts that failed", isEmpty ? 0 : 3, undefined),
             credits: makeTile("Not allocated yet", 0, 0),
@@ -134,7 +129,6 @@ test("only what is there needs a person", async () => {
     mockData(() => makeData());
     await mountDashboard();
     expect("[data-section=attention] .o_cycle_tile").toHaveCount(1);
-    expect("[data-tile=to_publish] .o_cycle_tile_part").toHaveCount(1);
     expect.verifySteps([{}]);
 });
 
@@ -143,7 +137,7 @@ test("each figure opens the records behind it", async () => {
     await mountDashboard();
     expect.verifySteps([{}]);
     await contains("[data-tile=overdue] .o_cycle_tile_main").click();
-    await contains("[data-tile=to_publish] [data-part=green]").click();
+    await contains("[data-tile=to_publish] .o_cycle_tile_main").click();
     await contains("[data-panel=ageing] [data-row=d1_30] button").click();
     await contains("[data-panel=customers] [data-column=open] button").click();
     await contains("[data-panel=customers] tbody th button").click();
@@ -151,7 +145,7 @@ test("each figure opens the records behind it", async () => {
     await contains("[data-bucket=overdue] button").click();
     expect.verifySteps([
         "Overdue",
-        "Ready",
+        "Drafts to publish",
         "1–30 days",
         "Open of Nowak",
         "Nowak",
