@@ -43,7 +43,7 @@ def export() -> str:
     exported.unlink()
     for moment in MOMENTS:
         texts.metadata.pop(moment, None)
-    return f"{texts}\n"
+    return _format(texts)
 
 
 def update(content: str) -> None:
@@ -63,9 +63,18 @@ def update(content: str) -> None:
             if "fuzzy" in entry.flags:
                 entry.flags.remove("fuzzy")
                 entry.msgstr = ""
-        translation.save()
+        file.write_text(_format(translation))
         share = translation.percent_translated()
         console.say(f"{file.name}: {share} % translated", "translations")
+
+
+def _format(texts) -> str:
+    """Return the content of a file of texts, in the format that the linters want."""
+    texts.sort(key=lambda entry: entry.msgid)
+    for entry in texts:
+        if entry.msgid == entry.msgstr:
+            entry.msgstr = ""
+    return str(texts)
 
 
 def check(content: str) -> None:
