@@ -48,7 +48,8 @@ EXPECTED = {
     "mails: invoices": Expected(43, "one for each invoice"),
     "mails: reminders": Expected(17, "9 + 5 + 3, never two to a customer on a day"),
     "mails: disputes": Expected(1, "the case is acknowledged"),
-    "mails at the mail server": Expected(138, "40 + 37 + 43 + 17 + 1, each once"),
+    "mails: renewals": Expected(3, "order_038, before each term but the first"),
+    "mails at the mail server": Expected(141, "40 + 37 + 43 + 17 + 1 + 3, each once"),
 }
 
 PURPOSES = {
@@ -57,6 +58,7 @@ PURPOSES = {
     "invoices": "invoice",
     "reminders": "reminder",
     "disputes": "dispute",
+    "renewals": "renewal",
 }
 
 

@@ -21,6 +21,14 @@ class SaleOrder(models.Model):
         self._filter_unconfirmed()._refuse_to_send()
         return super()._get_default_payment_link_values()
 
+    def _send_order_notification_mail(self, mail_template, *args, **kwargs):
+        """Leave out core's notice of an order that the customer has not confirmed.
+
+        Core sends it after an online payment, which must not fail because of it.
+        """
+        if not self._filter_unconfirmed():
+            super()._send_order_notification_mail(mail_template, *args, **kwargs)
+
     def _filter_unconfirmed(self):
         return self.filtered(lambda order: order.payment_mode and order.state != "sale")
 

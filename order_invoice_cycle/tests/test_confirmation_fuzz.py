@@ -166,16 +166,20 @@ class TestPageFuzz(ConfirmationPageCase):
 
     def _create_renewal(self):
         """Return a renewal whose link nobody opened: the page must stay neutral."""
-        return self.env["cycle.renewal"].sudo().create(
-            {
-                "order_id": self.order.id,
-                "term_number": 2,
-                "date_start": "2999-01-01",
-                "date_end": "2999-12-31",
-                "date_cancel_by": "2998-12-01",
-                "date_index": "2998-11-01",
-                "price_factor": 1.0,
-            }
+        return (
+            self.env["cycle.renewal"]
+            .sudo()
+            .create(
+                {
+                    "order_id": self.order.id,
+                    "term_number": 2,
+                    "date_start": "2999-01-01",
+                    "date_end": "2999-12-31",
+                    "date_cancel_by": "2998-12-01",
+                    "date_index": "2998-11-01",
+                    "price_factor": 1.0,
+                }
+            )
         )
 
     @mute_logger("odoo.http", "werkzeug")
