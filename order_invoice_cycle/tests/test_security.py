@@ -241,7 +241,6 @@ class TestSecurity(CycleCommon):
         for user, records in (
             (sales, order),
             (sales, order.order_line),
-            (sales, invoice),
             (clerk, invoice),
             (clerk, invoice.line_ids),
             (clerk, order.partner_id),
