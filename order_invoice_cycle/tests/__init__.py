@@ -1,5 +1,4 @@
 from . import test_cycle_flow
-from . import test_properties
 from . import test_dashboard
 from . import test_dashboard_access
 from . import test_import
