@@ -294,8 +294,11 @@ class SaleOrder(models.Model):
 
     def action_draft(self):
         """Set cancelled orders back to quotation: a new version, to approve anew."""
+        # Core leaves the others as they are: a running order keeps its version.
+        cycle_orders = self.filtered(
+            lambda order: order.payment_mode and order.state in ("cancel", "sent")
+        )
         result = super().action_draft()
-        cycle_orders = self.filtered("payment_mode")
         cycle_orders._reset_schedule()
         for order in cycle_orders:
             order.sudo().terms_version += 1
