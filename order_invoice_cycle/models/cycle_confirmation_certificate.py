@@ -8,9 +8,13 @@ from .cycle_confirmation_verify import CHAINED
 CERTIFICATE_FORMAT = 1
 # What fits on one page; the JSON has all of it.
 LINES_SHOWN = 3
-LINE_LENGTH = 40
+LINE_LENGTH = 60
 PAYMENTS_SHOWN = 4
 EVENTS_SHOWN = 6
+# Size of the text in pixels, and up to how many rows of it the larger one fits.
+TEXT_SIZES = (14, 11)
+ROWS_OF_LARGE_TEXT = 24
+ROW_LENGTH = 80
 
 
 class CycleConfirmation(models.Model):
@@ -83,6 +87,27 @@ class CycleConfirmation(models.Model):
             return events, events.browse(), 0
         first, last = EVENTS_SHOWN // 3, EVENTS_SHOWN - EVENTS_SHOWN // 3
         return events[:first], events[-last:], len(events) - EVENTS_SHOWN
+
+    def _get_certificate_text_size(self):
+        """Return the size of the text in pixels: small only when there is much."""
+        self.ensure_one()
+        order = self.order_id
+        texts = [
+            self._get_party_text(self.company_id.partner_id),
+            self._get_party_text(order.partner_id),
+            self._get_lines_text(),
+            self._get_payments_text(),
+            f"{self.decided_name or ''} {self.email or ''}" + " " * 50,
+            *(self._get_agreed_statement() or "").splitlines(),
+            *(["-"] * len(self._get_certificate_approvals())),
+        ]
+        first, last, _left_out = self._get_shown_events()
+        texts += [
+            f"{event.name or ''} {event.email or ''}" + " " * 50
+            for event in first | last
+        ]
+        rows = sum(1 + len(text) // ROW_LENGTH for text in texts)
+        return TEXT_SIZES[rows > ROWS_OF_LARGE_TEXT]
 
     def _get_agreed_statement(self):
         """Return the words the customer agreed to, as the evidence has them."""

@@ -56,7 +56,7 @@ class CycleHealth(models.Model):
 
     key = fields.Char(required=True, readonly=True)
     name = fields.Char(string="Check", compute="_compute_name")
-    advice = fields.Char(string="What to do", compute="_compute_name")
+    advice = fields.Text(string="What to do", compute="_compute_name")
     company_id = fields.Many2one(
         "res.company",
         readonly=True,

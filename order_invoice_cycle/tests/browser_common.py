@@ -29,6 +29,10 @@ class CustomerBrowserCase(ConfirmationPageCase):
     @contextmanager
     def _browser(self):
         browser = ChromeBrowser(self)
+        # As on a phone: a bar would take of the width that a picture shows.
+        browser._websocket_request(
+            "Emulation.setScrollbarsHidden", params={"hidden": True}
+        )
         with self.allow_requests(browser=browser):
             try:
                 self.cr.flush()

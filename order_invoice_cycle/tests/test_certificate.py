@@ -108,11 +108,18 @@ class TestCertificate(EvidenceCommon):
         name = "Konstantynopolitańczykowianeczka " * 3
         link = order.confirmation_ids[0].sudo()
         link._confirm(order.terms_hash, name, note=link._get_statement())
+        self.assertEqual(link._get_certificate_text_size(), 11)
         pages = PdfFileReader(io.BytesIO(self._render(link))).pages
         self.assertEqual(len(pages), 1)
         text = self._get_text(link)
         self.assertIn("more, in the certificate for machines", text)
         self.assertIn("6 more", text)
+
+    def test_certificate_is_one_page_in_large_text_when_it_is_short(self):
+        confirmation = self._create_chain()
+        self.assertEqual(confirmation._get_certificate_text_size(), 14)
+        pages = PdfFileReader(io.BytesIO(self._render(confirmation))).pages
+        self.assertEqual(len(pages), 1)
 
     def test_certificate_says_when_the_supplier_recorded_the_confirmation(self):
         order = self._offer()

@@ -19,6 +19,8 @@ _PAYMENT_KEYS = (
 )
 # What is compared by itself, and not as one value.
 _PARTS = ("lines", "schedule", "recurrence")
+# What the other changes lead to comes last, as a document adds it up.
+_TOTALS = ("amount_untaxed", "amount_tax", "amount_total")
 
 
 class TermsChange(NamedTuple):
@@ -150,4 +152,14 @@ TermsChange(what='a', old=1, new=None, where='')]
 
 
 def _without_parts(terms):
-    return {name: value for name, value in terms.items() if name not in _PARTS}
+    """Return the order's own terms, its totals last.
+
+    >>> list(_without_parts({"amount_total": 2, "amount_untaxed": 1, "currency": 3}))
+    ['currency', 'amount_untaxed', 'amount_total']
+    """
+    own = {
+        name: value
+        for name, value in terms.items()
+        if name not in _PARTS and name not in _TOTALS
+    }
+    return own | {name: terms[name] for name in _TOTALS if name in terms}
