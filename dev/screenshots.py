@@ -1,8 +1,14 @@
-"""``script/screenshots``: make the pictures of ``docs/screenshots`` from the demo."""
+"""``script/screenshots``: make the pictures of ``docs/screenshots`` from the demo.
+
+With ``--pages`` those of the customer's page in all its states, by the tests that
+check these.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -12,12 +18,15 @@ from . import console, database, postgres
 from .browser import DESKTOP, PHONE, Browser
 from .demo.__main__ import Demo
 from .demo.customers import CONFIRMATION_LINK, find_link
-from .environment import ROOT, EnvironmentProblem
+from .environment import CACHE, ROOT, EnvironmentProblem
 from .mailcatcher import MailCatcher
 from .odoo_process import free_port
 
 FOLDER = ROOT / "docs" / "screenshots"
 TABLET = (1280, 1000)
+# The tests that walk through the states of the customer's page, and where to.
+STATES = "test_confirmation_states"
+STATES_FOLDER = CACHE / "page-states"
 
 
 class Shot(NamedTuple):
@@ -130,12 +139,34 @@ def _query(demo: Demo, statement: str) -> object:
     return row[0]
 
 
+def take_states(folder: Path) -> int:
+    """Write the customer's page in each state, for a phone and a desk.
+
+    Return 1 if a page was not sound, else 0.
+    """
+    environment = {**os.environ, "CYCLE_PAGE_PICTURES": str(folder.resolve())}
+    command = [sys.executable, "-m", "dev.test", STATES]
+    code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    for path in sorted(folder.glob("page_*.png")):
+        console.say(str(path), "screenshot")
+    return code
+
+
 def main() -> None:
     """Read the command line and take the pictures."""
     parser = argparse.ArgumentParser(prog="script/screenshots", description=__doc__)
     parser.add_argument("names", nargs="*", help="only these, such as order")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where to write")
+    parser.add_argument("--folder", type=Path, help="where to write")
+    parser.add_argument(
+        "--pages",
+        action="store_true",
+        help="the customer's page: new, changed, comment sent, confirmed, expired, "
+        "superseded, not valid; at phone and desktop width",
+    )
     arguments = parser.parse_args()
+    if arguments.pages:
+        sys.exit(take_states(arguments.folder or STATES_FOLDER))
+    folder = arguments.folder or FOLDER
     unknown = set(arguments.names) - {shot.name for shot in SHOTS}
     if unknown:
         parser.error(f"there is no screenshot {', '.join(sorted(unknown))}")
@@ -151,7 +182,7 @@ def main() -> None:
                     MailCatcher(demo.mails) as catcher,
                     demo.serve(catcher, "--max-cron-threads=0") as server,
                 ):
-                    take(demo, server.url, shots, arguments.folder)
+                    take(demo, server.url, shots, folder)
     except EnvironmentProblem as problem:
         console.fail(f"script/screenshots: {problem}")
         sys.exit(1)

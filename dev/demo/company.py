@@ -155,6 +155,7 @@ def _set_up_people(env) -> None:
 def _set_up_euro(env, today: datetime.date) -> None:
     """Add a price list in euro, and the rate for the invoices of the eight weeks."""
     euro = env.ref("base.EUR")
+    env["res.config.settings"].create({"group_product_pricelist": True}).execute()
     env["product.pricelist"].create({"name": "EUR", "currency_id": euro.id})
     env["res.currency.rate"].create(
         {

@@ -53,6 +53,8 @@ class Office:
                 env = env(user=user.id, context=dict(user.context_get()))
             yield env
             env.flush_all()
+        # The server keeps settings in mind: it hears what was changed here.
+        self.registry.signal_changes()
 
     def close(self) -> None:
         """Give back the connections to the database."""
