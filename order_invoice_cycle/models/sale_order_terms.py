@@ -1,4 +1,5 @@
 import json
+from textwrap import shorten
 
 from odoo import api, fields, models
 from odoo.tools import float_repr, format_date, formatLang
@@ -39,7 +40,8 @@ class SaleOrder(models.Model):
         :param str old: canonical JSON of the earlier terms
         :param str new: canonical JSON of the later terms
         :return: list of dicts of text: ``where`` (line or payment, or empty),
-            ``what``, ``old``, ``new`` (empty when there was, or is, none)
+            ``what``, ``old``, ``new`` (empty when there was, or is, none), and
+            ``term``, the name of what differs as in the terms
         """
         return self._get_terms_change_rows_by_key({None: (old, new)})[None]
 
@@ -60,6 +62,7 @@ class SaleOrder(models.Model):
         return {
             key: [
                 {
+                    "term": change.what,
                     "where": change.where,
                     "what": labels.get(change.what, change.what.replace("_", " ")),
                     "old": self._format_term(change.what, change.old, old, names),
@@ -79,15 +82,26 @@ class SaleOrder(models.Model):
 
     @api.model
     def _get_terms_change_text(self, rows):
-        """Return rows of differences as one text, a line for each."""
+        """Return rows of differences as a short text: a line for each place.
+
+        Of the totals only the one that includes taxes: the others follow it.
+        """
+        places = {}
+        for row in rows:
+            if row["term"] not in ("amount_untaxed", "amount_tax") or row["where"]:
+                places.setdefault(row["where"], []).append(
+                    self.env._(
+                        "%(what)s %(old)s → %(new)s",
+                        what=row["what"],
+                        old=row["old"] or "–",
+                        new=row["new"] or "–",
+                    )
+                )
         return "\n".join(
-            self.env._(
-                "%(what)s: %(old)s → %(new)s",
-                what=" · ".join(filter(None, [row["where"], row["what"]])),
-                old=row["old"] or "–",
-                new=row["new"] or "–",
+            ": ".join(
+                filter(None, [shorten(where, 40, placeholder="…"), ", ".join(texts)])
             )
-            for row in rows
+            for where, texts in places.items()
         )
 
     @api.model

@@ -133,6 +133,9 @@ class TestApprovalAccess(ViewCase):
         arch = self._get_arch(
             approvals, "order_invoice_cycle.cycle_approval_view_list", "list"
         )
-        self.assertIn("900", approvals[0].changes)
+        place, total = approvals[0].changes.splitlines()
+        self.assertIn("Unit price", place)
+        self.assertIn("900", place)
+        self.assertTrue(total.startswith("Total "), total)
         count(approvals)
         self.assertLessEqual(count(approvals), count(approvals[0]) + 2)
