@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import (
+    accessibility,
     console,
     core_tests,
     database,
@@ -39,7 +40,7 @@ from .environment import (
     EnvironmentProblem,
 )
 from .faults import shard as faults
-from .setup import NO_BROWSER, has_browser
+from .setup import NO_BROWSER, has_browser, set_up
 
 TESTS = ADDON_PATH / "tests"
 DURATIONS = CACHE / "test-durations.json"
@@ -250,7 +251,9 @@ def run_odoo_tests(selection: Selection, full: bool) -> odoo_log.Outcome:
     template = database.addon_template()
     _drop_leftovers()
     durations = _read_durations()
-    env = {"CYCLE_TEST_FULL": "1"} if full else {}
+    env = {"CYCLE_AXE": str(accessibility.AXE)}
+    if full:
+        env["CYCLE_TEST_FULL"] = "1"
     shards = [
         Shard(number, files, selection, env)
         for number, files in enumerate(deal(selection.files, durations), 1)
@@ -361,11 +364,13 @@ def run(selection: Selection, full: bool) -> odoo_log.Outcome:
     return outcome
 
 
-def check_browser(selection: Selection) -> None:
-    """Refuse to run without the browser that the selected tests need."""
-    if selection.browser and not has_browser():
-        if any(uses_browser(file) for file in selection.files):
-            raise EnvironmentProblem(f"{NO_BROWSER}; --no-browser leaves them out.")
+def prepare_browser(selection: Selection) -> None:
+    """Obtain what tests in a browser need; refuse to run them without a browser."""
+    if not selection.browser or not any(map(uses_browser, selection.files)):
+        return
+    if not has_browser():
+        raise EnvironmentProblem(f"{NO_BROWSER}; --no-browser leaves them out.")
+    set_up(accessibility.ROWS)
 
 
 def main() -> None:
@@ -404,7 +409,7 @@ def main() -> None:
             outcome = core_tests.run()
         else:
             selection = select(arguments.pattern, arguments.browser)
-            check_browser(selection)
+            prepare_browser(selection)
             outcome = run(selection, arguments.full)
     except EnvironmentProblem as problem:
         console.fail(f"script/test: {problem}")

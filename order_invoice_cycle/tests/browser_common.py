@@ -1,4 +1,5 @@
 import base64
+import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -6,17 +7,43 @@ from pathlib import Path
 from odoo.tests import tagged
 from odoo.tests.common import ChromeBrowser
 
+from .common import CycleHttpCase
 from .confirmation_common import ConfirmationPageCase
 
 # Where pictures of the pages go, if somebody wants them.
 PICTURES = os.environ.get("CYCLE_PAGE_PICTURES")
+# axe-core, which script/test fetches.
+AXE = os.environ.get("CYCLE_AXE")
+UNACCEPTABLE = ("serious", "critical")
+
+# Notes, before anything of a page runs, what the page's policy refuses, and what a
+# script of a stranger would say.
+WITNESS = """
+    window.cycleRefused = [];
+    window.cycleDialogs = [];
+    addEventListener("securitypolicyviolation", (event) => cycleRefused.push(
+        `${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}`
+    ));
+    for (const name of ["alert", "confirm", "prompt", "print"])
+        window[name] = (text) => { cycleDialogs.push(`${name} ${text}`); };
+"""
+FINDINGS = """
+    axe.run(document, {resultTypes: ["violations"]}).then((result) => ({
+        rules: result.violations.length + result.passes.length,
+        violations: result.violations.map((one) => ({
+            id: one.id,
+            impact: one.impact,
+            nodes: one.nodes.map((node) => node.html + " " + node.failureSummary),
+        })),
+    }))
+"""
 
 
 @tagged("post_install", "-at_install", "cycle_browser")
-class CustomerBrowserCase(ConfirmationPageCase):
-    """A browser on the customer's page.
+class PageBrowserCase(CycleHttpCase):
+    """A browser on the public pages.
 
-    The page has no scripts, so there is no tour to load into it: the browser is
+    The pages have no scripts, so there is no tour to load into them: the browser is
     driven from outside.
     """
 
@@ -28,10 +55,17 @@ class CustomerBrowserCase(ConfirmationPageCase):
 
     @contextmanager
     def _browser(self):
+        """Give a browser that notes what the pages' policy refuses."""
         browser = ChromeBrowser(self)
         # As on a phone: a bar would take of the width that a picture shows.
         browser._websocket_request(
             "Emulation.setScrollbarsHidden", params={"hidden": True}
+        )
+        self.reported = []
+        browser._handlers["Log.entryAdded"] = lambda entry: self.reported.append(entry)
+        browser._websocket_request("Log.enable")
+        browser._websocket_request(
+            "Page.addScriptToEvaluateOnNewDocument", params={"source": WITNESS}
         )
         with self.allow_requests(browser=browser):
             try:
@@ -43,10 +77,10 @@ class CustomerBrowserCase(ConfirmationPageCase):
                 self._wait_remaining_requests()
         self.env.invalidate_all()
 
-    def _visit(self, browser, heading):
-        """Follow the link in the mail until the page has arrived."""
-        link = self._get_link(self.anna)
-        browser.navigate_to(self.base_url() + link, wait_stop=True)
+    def _look(self, browser, path, heading):
+        """Open a page and wait until it has arrived."""
+        self.env.flush_all()
+        browser.navigate_to(self.base_url() + path, wait_stop=True)
         self._wait_for(browser, heading)
 
     def _wait_for(self, browser, heading):
@@ -59,12 +93,49 @@ class CustomerBrowserCase(ConfirmationPageCase):
             f"“{heading}” is wider than the screen",
         )
 
-    def _run(self, browser, code):
+    def _run(self, browser, code, **params):
         result = browser._websocket_request(
-            "Runtime.evaluate", params={"expression": code, "returnByValue": True}
+            "Runtime.evaluate",
+            params={"expression": code, "returnByValue": True, **params},
+            timeout=60.0,
         )
         self.assertNotIn("exceptionDetails", result)
         return result["result"].get("value")
+
+    def _press(self, browser, key, code=None, text=None, modifiers=0):
+        """Press a key as a person would."""
+        params = {"key": key, "code": code or key, "modifiers": modifiers}
+        params["windowsVirtualKeyCode"] = {"Tab": 9, "Enter": 13, " ": 32}.get(key, 0)
+        down = {"type": "keyDown" if text else "rawKeyDown", **params}
+        browser._websocket_request(
+            "Input.dispatchKeyEvent",
+            params={**down, **({"text": text} if text else {})},
+        )
+        browser._websocket_request(
+            "Input.dispatchKeyEvent", params={"type": "keyUp", **params}
+        )
+
+    # === CHECKS === #
+
+    def assertAccessible(self, browser, name):
+        """Let axe-core look at the page; return the number of rules it applied."""
+        if not AXE:
+            self.fail("axe-core is not here: script/test fetches it.")
+        self._run(browser, Path(AXE).read_text())
+        found = self._run(browser, FINDINGS, awaitPromise=True)
+        self.assertGreater(found["rules"], 10, name)
+        bad = [one for one in found["violations"] if one["impact"] in UNACCEPTABLE]
+        self.assertEqual(bad, [], f"{name}: {json.dumps(bad, indent=2)}")
+        return found["rules"]
+
+    def assertPolicyKept(self, browser, name):
+        """The page asked for nothing that its policy refuses."""
+        self.assertEqual(self._run(browser, "window.cycleRefused"), [], name)
+        # The browser also tells that a refused form came back with a status of 4xx.
+        others = [entry for entry in self.reported if entry["source"] != "network"]
+        self.assertEqual([entry["text"] for entry in others], [], name)
+
+    # === PICTURES === #
 
     def _take_picture(self, browser, name):
         """Write the whole page as PNG, if somebody wants pictures."""
@@ -83,3 +154,12 @@ class CustomerBrowserCase(ConfirmationPageCase):
         folder = Path(PICTURES)
         folder.mkdir(parents=True, exist_ok=True)
         folder.joinpath(f"{name}.png").write_bytes(base64.b64decode(picture["data"]))
+
+
+@tagged("post_install", "-at_install", "cycle_browser")
+class CustomerBrowserCase(PageBrowserCase, ConfirmationPageCase):
+    """A browser on the customer's page."""
+
+    def _visit(self, browser, heading):
+        """Follow the link in the mail until the page has arrived."""
+        self._look(browser, self._get_link(self.anna), heading)

@@ -6,6 +6,7 @@ from odoo.tests import tagged
 from odoo.tools import SQL
 
 from .confirmation_common import ConfirmationPageCase
+from .reading_common import ReadingCommon
 
 _logger = logging.getLogger(__name__)
 
@@ -14,30 +15,8 @@ PREFETCH = ({"Sec-Purpose": "prefetch"}, {"Purpose": "prefetch"})
 
 
 @tagged("post_install", "-at_install")
-class TestPageReading(ConfirmationPageCase):
+class TestPageReading(ReadingCommon, ConfirmationPageCase):
     """Reading changes nothing, and leaves the secret of the link nowhere."""
-
-    def _get_tables(self):
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() "
-                "ORDER BY tablename"
-            )
-        )
-        return [name for (name,) in rows]
-
-    def _get_checksums(self):
-        """Return {table: checksum of its rows}."""
-        self.cr.flush()
-        return {
-            table: self.env.execute_query(
-                SQL(
-                    "SELECT count(*), sum(hashtext(t::text)) FROM %s AS t",
-                    SQL.identifier(table),
-                )
-            )
-            for table in self._get_tables()
-        }
 
     def _read(self, path, method="GET", headers=None):
         response = self.url_open(path, method=method, headers=headers)

@@ -1,3 +1,4 @@
+import logging
 from datetime import timedelta
 
 from odoo import fields
@@ -5,7 +6,9 @@ from odoo.tests import tagged
 
 from .browser_common import CustomerBrowserCase
 
-# Serious findings of axe-core would come from these; checked without it as well.
+_logger = logging.getLogger(__name__)
+
+# What axe-core does not count as serious.
 UNNAMED = """
     [...document.querySelectorAll("input:not([type=hidden]), textarea, button, a, img")]
         .filter((node) => !node.closest("[aria-hidden=true]"))
@@ -21,6 +24,44 @@ REPEATED_IDS = """
     [...document.querySelectorAll("[id]")]
         .map((node) => node.id)
         .filter((id, index, all) => all.indexOf(id) !== index)
+"""
+# Sends a form with nothing in it, past the browser's own checks.
+SEND_EMPTY = """
+    (() => {
+        const form = document.forms[%s];
+        form.noValidate = true;
+        for (const field of form.querySelectorAll("input[type=text], textarea"))
+            field.value = "";
+        form.querySelector("button").click();
+    })()
+"""
+# Numbers what a person has to get to; its text says which is missing.
+REACHABLE = """
+    [...document.querySelectorAll("a[href], input, textarea, button, summary")]
+        .filter((node) => node.type !== "hidden" && !node.closest("[aria-hidden=true]"))
+        .map((node, index) => {
+            node.dataset.number = index;
+            return node.outerHTML.slice(0, 80);
+        })
+"""
+FOCUS = """
+    (() => {
+        const node = document.activeElement;
+        if (node === document.body) return null;
+        const style = getComputedStyle(node);
+        return {
+            html: node.outerHTML.slice(0, 80),
+            number: Number(node.dataset.number ?? -1),
+            outline: parseFloat(style.outlineWidth),
+            style: style.outlineStyle,
+        };
+    })()
+"""
+IN_SIGHT = """
+    (() => {
+        const box = document.activeElement.getBoundingClientRect();
+        return box.width > 0 && box.bottom > 0 && box.top < innerHeight;
+    })()
 """
 LONG_NAME = "Przedsiębiorstwo Wielobranżowe Konstantynopolitańczykowianeczka i Synowie"
 
@@ -55,11 +96,19 @@ class TestPageStatesPhone(CustomerBrowserCase):
             self.assertEqual(self._run(browser, code), [], f"{name}: {code}")
         self.assertTrue(self._run(browser, "document.documentElement.lang"))
         self.assertTrue(self._run(browser, "document.title"))
+        rules = self.assertAccessible(browser, name)
+        self.assertPolicyKept(browser, name)
+        _logger.info(
+            "page %s at %s: %s rules of axe-core, 0 serious or critical findings, "
+            "0 violations of the content policy",
+            name,
+            self.browser_size.replace(",", "x"),
+            rules,
+        )
         self._take_picture(browser, f"page_{name}_{self.device}")
 
     def _look_again(self, browser, name, heading):
-        self.env.flush_all()
-        browser.navigate_to(self.base_url() + self._path(), wait_stop=True)
+        self._look(browser, self._path(), heading)
         self._check(browser, name, heading)
 
     def _path(self):
@@ -86,9 +135,12 @@ class TestPageStatesPhone(CustomerBrowserCase):
             self._look_again(browser, "commented_answered", "Thank you")
             self.confirmation = self._get_confirmation(self.anna).sudo()
             self._look_again(browser, "changed", "Please review")
+            self._look(browser, self._get_link(self.piotr), "Please review")
             self.confirmation._confirm(self.confirmation.terms_hash, "Anna Nowak")
             self._send_messages()
             self._look_again(browser, "confirmed", "Thank you")
+            self.confirmation = self._get_confirmation(self.piotr).sudo()
+            self._look_again(browser, "already_confirmed", "already been confirmed")
 
     def test_closed_pages_are_sound(self):
         with self._browser() as browser:
@@ -101,6 +153,64 @@ class TestPageStatesPhone(CustomerBrowserCase):
             self._look_again(browser, "superseded", "The offer was changed")
             self.confirmation.write({"state": "revoked"})
             self._look_again(browser, "neutral", "This link is not valid")
+
+    def test_pages_of_refused_and_final_answers_are_sound(self):
+        with self._browser() as browser:
+            for number, form in enumerate(("accept", "comment", "decline")):
+                self._visit(browser, "Please review")
+                self._run(browser, SEND_EMPTY % number)
+                ready = "document.querySelector('#problem') !== null"
+                self.assertTrue(browser._wait_ready(ready, timeout=30))
+                self._check(browser, f"{form}_refused", "Please review")
+            terms = self.confirmation.terms_hash
+            self.confirmation._decline(terms, "Anna Nowak", "Too late for us.")
+            self._look_again(browser, "declined", "You declined this offer")
+            self.confirmation = self._get_confirmation(self.piotr).sudo()
+            self._look(browser, self._path(), "This link is not valid")
+            self._check(browser, "never_opened", "This link is not valid")
+
+    def test_keyboard_reaches_every_field_and_shows_where_it_is(self):
+        with self._browser() as browser:
+            self._visit(browser, "Please review")
+            self._run(browser, "document.querySelector('details').open = true")
+            expected = self._run(browser, REACHABLE)
+            reached = []
+            while len(reached) <= len(expected):
+                self._press(browser, "Tab")
+                focus = self._run(browser, FOCUS)
+                if not focus:
+                    break
+                self.assertGreaterEqual(focus["outline"], 2, focus)
+                self.assertNotIn(focus["style"], ("none", ""), focus)
+                # Pages scroll smoothly, so it may take a moment.
+                self.assertTrue(browser._wait_ready(IN_SIGHT, timeout=30), focus)
+                reached.append(focus["number"])
+            self.assertEqual(reached, list(range(len(expected))), expected)
+        self.assertGreater(len(expected), 10)
+        _logger.info(
+            "the Tab key reaches %s of %s links, fields and buttons in their order, "
+            "the focus is visible on each",
+            len(reached),
+            len(expected),
+        )
+
+    def test_customer_confirms_by_keyboard_alone_without_scripts(self):
+        with self._browser() as browser:
+            browser._websocket_request(
+                "Emulation.setScriptExecutionDisabled", params={"value": True}
+            )
+            self._visit(browser, "Please review")
+            steps = []
+            while "authorised" not in steps[-1:]:
+                self._press(browser, "Tab")
+                steps.append(self._run(browser, "document.activeElement.name") or "")
+                self.assertLess(len(steps), 50, steps)
+            self._press(browser, " ", code="Space", text=" ")
+            self._press(browser, "Tab")
+            self._press(browser, "Enter", text="\r")
+            self._wait_for(browser, "Thank you")
+        self.assertEqual(self.order.state, "sale")
+        _logger.info("scripts off: confirmed with %s keys", len(steps) + 3)
 
 
 @tagged("post_install", "-at_install", "cycle_browser")
