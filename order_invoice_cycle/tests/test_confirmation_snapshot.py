@@ -1,6 +1,8 @@
 import hashlib
 import json
 
+from lxml import html
+
 from odoo.fields import Command
 
 from ..tools.terms import sha256
@@ -40,6 +42,31 @@ class TestConfirmationSnapshot(EvidenceCommon):
         )
         self.assertEqual(order.cycle_pdf_id, link.pdf_id)
         self.assertKept(link.pdf_id)
+
+    def test_order_confirmation_is_printed_when_the_customer_has_confirmed(self):
+        report = self.env.ref("order_invoice_cycle.action_report_cycle_order")
+        self.assertIn(
+            report.id,
+            [
+                action["id"]
+                for action in self.env["ir.actions.actions"]
+                .with_user(self.user_sales)
+                .get_bindings("sale.order")["report"]
+            ],
+        )
+        order = self._offer()
+        self.assertFalse(report.get_valid_action_reports("sale.order", order.ids))
+        self._confirm(order, "Jan Nowak")
+        self.assertTrue(report.get_valid_action_reports("sale.order", order.ids))
+        content, _kind = report.with_user(self.user_sales)._render_qweb_html(
+            report.report_name, order.ids
+        )
+        text = " ".join(html.fromstring(content).text_content().split())
+        moment = order.confirmation_ids._format_moment(
+            order.confirmation_ids.date_decided
+        )
+        self.assertIn(f"Confirmed by Jan Nowak on {moment}.", text)
+        self.assertIn(order.terms_hash, text)
 
     def test_pdf_is_shared_by_the_recipients_of_one_language(self):
         self.env["res.lang"]._activate_lang("pl_PL")
