@@ -235,17 +235,19 @@ class CycleScheduleLine(models.Model):
             return "invoiced"
         if self.is_skipped or self.order_id.state == "cancel":
             return "cancelled"
-        if self.hold_reason:
+        if self.hold_reason and self.order_id.state == "sale":
             return "held"
-        if (
+        return "waiting" if self._is_waiting() else "planned"
+
+    def _is_waiting(self):
+        """Tell whether something has to happen before this payment is invoiced."""
+        return bool(
             self.order_id.state != "sale"
             or not self.date_due
             or self.is_payment_awaited
             or self._is_paused()
             or self.term_number > self.order_id.term_number
-        ):
-            return "waiting"
-        return "planned"
+        )
 
     @api.depends("name", "order_id.name")
     def _compute_display_name(self):
@@ -358,8 +360,12 @@ class CycleScheduleLine(models.Model):
         return self.invoice_id
 
     def action_hold(self, reason=None):
-        """Keep the lines from being drafted until they are released."""
+        """Keep the lines from being drafted until they are released.
+
+        :raise UserError: when their order is not running
+        """
         self.order_id.check_access("write")
+        self._check_running()
         lines = self.filtered(lambda line: not line.invoice_id and not line.is_skipped)
         lines.sudo().hold_reason = reason or self.env._(
             "Put on hold by %(user)s", user=self.env.user.name
@@ -372,8 +378,12 @@ class CycleScheduleLine(models.Model):
         self.env.ref("order_invoice_cycle.ir_cron_draft_invoices").sudo()._trigger()
 
     def action_skip(self):
-        """Give the lines up for good: they are never invoiced."""
+        """Give the lines up for good: they are never invoiced.
+
+        :raise UserError: when one has an invoice, or their order is not running
+        """
         self.order_id.check_access("write")
+        self._check_running()
         invoiced = self.filtered("invoice_id")[:1]
         if invoiced:
             raise UserError(
@@ -384,6 +394,11 @@ class CycleScheduleLine(models.Model):
                 )
             )
         self.sudo().write({"is_skipped": True, "hold_reason": False})
+
+    def _check_running(self):
+        """Refuse what only makes sense once the customer has confirmed."""
+        for order in self.order_id:
+            order._check_running()
 
     def action_view_invoice(self):
         self.ensure_one()

@@ -75,7 +75,8 @@ class CycleScheduleLine(models.Model):
     def _check_can_draft(self):
         labels = dict(self._fields["state"]._description_selection(self.env))
         for line in self:
-            if line.state not in ("planned", "held"):
+            # On hold, a payment may besides wait for what has not happened yet.
+            if line.state not in ("planned", "held") or line._is_waiting():
                 raise UserError(
                     self.env._(
                         "“%(line)s” cannot be invoiced: it is “%(state)s”. %(hint)s",

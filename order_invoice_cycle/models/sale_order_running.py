@@ -111,7 +111,9 @@ class SaleOrder(models.Model):
         lines = self.env["cycle.schedule.line"]
         for order in self:
             planned = order.schedule_line_ids.filtered(
-                lambda line: line.state in ("planned", "held")
+                lambda line: (
+                    line.state in ("planned", "held") and not line._is_waiting()
+                )
             ).sorted("date_due")
             if not planned:
                 raise UserError(

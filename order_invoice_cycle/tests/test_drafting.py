@@ -309,6 +309,28 @@ class TestDrafting(CycleCommon):
         order.schedule_line_ids[1].action_draft_invoice()
         self.assertEqual(self._get_states(order), ["drafted"] * 3)
 
+    def test_hold_is_no_way_to_an_invoice_before_the_customer_confirms(self):
+        order = self._create_order(plan="deposit_30")
+        for line in order.with_user(self.user_sales).schedule_line_ids:
+            for verb in ("hold", "skip", "draft_invoice", "draft_again"):
+                with self.subTest(verb), self.assertRaises(UserError):
+                    getattr(line, f"action_{verb}")()
+            # Nor is a hold that got there another way.
+            line.sudo().hold_reason = "Imported"
+            self.assertEqual(line.state, "waiting")
+            with self.assertRaisesRegex(UserError, "neither removed nor credited"):
+                line.action_draft_again()
+        self.assertFalse(order.schedule_line_ids.move_ids)
+
+    def test_hold_is_no_way_to_an_invoice_before_the_work_is_done(self):
+        order = self._running_order(plan="completion_14")
+        line = order.schedule_line_ids
+        line.action_hold()
+        with self.assertRaisesRegex(UserError, "Mark the order as completed first"):
+            line.action_draft_again()
+        order.action_mark_completed(self.start)
+        self.assertTrue(line.action_draft_again())
+
     def test_create_invoice_of_core_drafts_the_next_payment(self):
         order = self._running_order(plan="instalments_3")
         for number in range(3):
