@@ -184,9 +184,16 @@ class SaleOrder(models.Model):
             or self.currency_id.compare_amounts(self.amount_total, invoiced) > 0
         ):
             return super()._get_schedule_sum_problem()
-        others = (self.schedule_line_ids - settled).filtered(
-            lambda line: line.amount_type != "rest"
-        )
+        free = self.schedule_line_ids - settled
+        left = self._get_amount_left()
+        if left and not free:
+            # More was invoiced than it is worth, but not of each of its taxes.
+            return self.env._(
+                "%(amount)s of the new terms have other taxes than what was invoiced, "
+                "and no payment is left for them. Add one that takes the rest.",
+                amount=self.currency_id.format(left),
+            )
+        others = free.filtered(lambda line: line.amount_type != "rest")
         return others and self.env._(
             "%(amount)s were invoiced already, so nothing is left for “%(line)s”. "
             "Remove it, or let it take the rest.",

@@ -155,10 +155,8 @@ class SaleOrder(models.Model):
             )
         elif self._get_pending_approval()._get_deciders():
             problem = self.env._("These terms have already been submitted.")
-        elif not self._get_priced_lines():
-            problem = self.env._("Add at least one order line.")
         else:
-            problem = self._get_schedule_problem()
+            problem = self._get_lines_problem() or self._get_schedule_problem()
         if problem:
             raise UserError(
                 self.env._(
@@ -167,6 +165,19 @@ class SaleOrder(models.Model):
                     problem=problem,
                 )
             )
+
+    def _get_lines_problem(self):
+        """Return why core would refuse to confirm these lines, or False.
+
+        Asked before anybody approves: the customer could do nothing about it.
+        """
+        lines = self._get_priced_lines()
+        if not lines:
+            return self.env._("Add at least one order line.")
+        nameless = lines.filtered(lambda line: not line.product_id)[:1]
+        return nameless and self.env._(
+            "“%(line)s” has no product: choose one.", line=nameless.name
+        )
 
     def _submit_for_approval(self):
         self.ensure_one()

@@ -5,6 +5,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Command
 
 from ..tools.buckets import deduct, has_same_rates, sum_buckets
+from ..tools.shares import base_line_amounts
 
 DEDUCTION_SEQUENCE = 100000  # after every line of the order
 
@@ -125,6 +126,12 @@ class SaleOrder(models.Model):
             for bucket in line._get_settled_buckets()
         ]
         return deduct(self._get_rounded_base_lines(), buckets, self.company_id)
+
+    def _get_amount_left(self):
+        """Return what the settled payments leave of these terms, taxes included."""
+        base_lines, _excess = self._get_open_base_lines()
+        amounts = (sum(base_line_amounts(base_line)) for base_line in base_lines)
+        return self.currency_id.round(sum(amounts))
 
     def _get_settled_totals(self):
         """Return {schedule line: (untaxed, tax)} of the settled payments."""

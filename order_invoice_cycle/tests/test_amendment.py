@@ -291,6 +291,38 @@ class TestAmendment(CycleCommon):
         notes = order.amended_credit_note_ids.sorted("amount_total")
         self.assertEqual(notes.mapped("amount_total"), [205.0, 410.0])
 
+    def test_decrease_needs_a_payment_for_what_has_another_tax(self):
+        """Less than invoiced in all, but more of one tax: that is still to be paid."""
+        lines = [self._create_line(1000.0), self._create_line(100.0, self.tax_8)]
+        order = self._create_running(plan="advance", lines=lines)
+        amendment = self._amend(order, price_unit=500.0)
+        amendment.order_line[1].price_unit = 150.0
+        with self.assertRaisesRegex(UserError, "54.00.*have other taxes.*Add one"):
+            amendment.action_submit_for_approval()
+        values = {"name": "Other tax", "date_due": "2027-02-01"}
+        amendment.schedule_line_ids = [Command.create(values)]
+        self._agree(amendment)
+        self.assertSame(order, amendment)
+        self.assertEqual(self._get_totals(order), [1338.0, 54.0])
+        self.assertEqual(order.amount_to_credit, 615.0)
+        order.action_draft_credit_note()
+        order.amended_credit_note_ids.action_post()
+        self._publish(self._draft(order))
+        moves = order.schedule_line_ids.invoice_id | order.amended_credit_note_ids
+        self.assertEqual(sum(moves.mapped("amount_total_signed")), order.amount_total)
+
+    def test_credit_leaves_out_drafts_that_are_made_anew(self):
+        """Also when their difference was spread: a draft has taken nothing yet."""
+        order = self._create_running()
+        draft = order.schedule_line_ids[1].action_draft_invoice()
+        draft.invoice_line_ids[1].price_unit = 900.0
+        order.action_spread_difference()
+        self.assertTrue(order.schedule_line_ids[1].settled_amounts)
+        self._agree(self._amend(order, price_unit=600.0))
+        self.assertFalse(draft.exists())
+        self.assertEqual(order.amount_to_credit, 0.0)
+        self.assertEqual(self._get_totals(order), [410.0, 164.0, 164.0])
+
     # === CANCELLED === #
 
     def test_cancelled_order_lists_its_published_invoices_for_a_decision(self):

@@ -210,6 +210,18 @@ class TestApproval(ApprovalCommon):
                 order = self._submit(self._create_order())
                 self.assertEqual(order.approval_ids.approver_ids, self.user_manager)
 
+    def test_submission_is_refused_when_a_line_has_no_product(self):
+        """The customer could not confirm it: core refuses such an order."""
+        order = self._create_order(
+            lines=[
+                self._create_line(),
+                self._create_line(product_id=False, name="Journey", price=80),
+            ]
+        )
+        with self.assertRaisesRegex(UserError, "“Journey” has no product"):
+            order.action_submit_for_approval()
+        self.assertFalse(order.approval_ids)
+
     def test_submission_is_refused_when_nobody_may_approve(self):
         self.default_rule.active = False
         self._create_rule(approver_ids=[Command.set(self.user_sales.ids)])
