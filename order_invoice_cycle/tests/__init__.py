@@ -60,3 +60,6 @@ from . import test_mail_templates
 from . import test_security
 from . import test_settlement
 from . import test_health
+from . import test_properties
+from . import test_every_day
+from . import test_poison
