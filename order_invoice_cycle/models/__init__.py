@@ -3,6 +3,7 @@ from . import cycle_job_mixin
 from . import cycle_message_source
 from . import cycle_message
 from . import cycle_message_delivery
+from . import cycle_message_rendering
 from . import res_company
 from . import res_config_settings
 from . import res_partner

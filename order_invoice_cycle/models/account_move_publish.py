@@ -1,4 +1,5 @@
 import hashlib
+import uuid
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -109,16 +110,36 @@ class AccountMove(models.Model):
 
     def _publish(self, today):
         """Post ``self``, drafts of one company, and queue their e-mails."""
-        for move in self:
-            earliest = today + timedelta(days=move.company_id.cycle_min_payment_days)
-            due = move.invoice_date_due or earliest
-            move.write({"invoice_date": today, "invoice_date_due": max(due, earliest)})
+        earliest = today + timedelta(days=self.company_id.cycle_min_payment_days)
+        # One write for each due date: core looks through the items after every write.
+        for due, moves in self.grouped(
+            lambda move: max(move.invoice_date_due or earliest, earliest)
+        ).items():
+            moves.write({"invoice_date": today, "invoice_date_due": due})
         self._post(soft=False)
         self._job_succeeded()
-        self.cycle_publisher_id = False
-        template = self.env.ref("order_invoice_cycle.mail_template_invoice")
-        for move in self:
-            self.env["cycle.message"]._queue(move, "invoice", template, move.partner_id)
+        self._withdraw_request()
+        self.env["cycle.message"]._queue_all(
+            [(move, move.partner_id) for move in self],
+            "invoice",
+            self.env.ref("order_invoice_cycle.mail_template_invoice"),
+        )
+
+    def _withdraw_request(self):
+        """Forget who asked for the publishing: it is done, or a person looks first."""
+        self.filtered("cycle_publisher_id")._write_aside({"cycle_publisher_id": False})
+
+    def _write_aside(self, values):
+        """Write what is no part of the accounting.
+
+        Core looks through all journal items before and after each write, for what
+        may have changed; nothing can have.
+
+        :param dict values: neither amounts, dates, parties nor anything they depend on
+        """
+        self.with_context(skip_invoice_sync=True, check_move_validity=False).write(
+            values
+        )
 
     def _get_refusal_text(self):
         return "\n".join(
@@ -184,7 +205,7 @@ class AccountMove(models.Model):
         """Publish a batch of the job, and tell those who asked for it how far it is."""
         batches = self.grouped("cycle_publisher_id")
         accepted = self._refuse_red(today)
-        self.cycle_publisher_id = False
+        self._withdraw_request()
         if accepted:
             accepted._publish(today or self.company_id._cycle_today())
         for publisher, moves in batches.items():
@@ -217,7 +238,7 @@ class AccountMove(models.Model):
     def _job_failed(self, error):
         """Take the request back as well: a person looks at the reason first."""
         super()._job_failed(error)
-        self.cycle_publisher_id = False
+        self._withdraw_request()
 
     # === OUTBOX === #
 
@@ -227,6 +248,9 @@ class AccountMove(models.Model):
         It also makes the electronic formats that are installed and sends those that
         go another way than by e-mail. All PDFs of one report are rendered in one go.
         """
+        # The mail links to the invoice online.
+        for move in self.filtered(lambda move: not move.access_token):
+            move._write_aside({"access_token": str(uuid.uuid4())})
         missing = self.filtered(
             lambda move: move.state == "posted" and not move.invoice_pdf_report_id
         )
@@ -241,10 +265,11 @@ class AccountMove(models.Model):
                 moves, allow_raising=False, sending_methods=list(methods)
             )
         # Core calls an invoice sent as soon as its PDF is there.
-        unsent.is_move_sent = False
+        unsent._write_aside({"is_move_sent": False})
         for move in missing:
             content = move.invoice_pdf_report_id.raw
-            move.cycle_pdf_sha256 = content and hashlib.sha256(content).hexdigest()
+            digest = content and hashlib.sha256(content).hexdigest()
+            move._write_aside({"cycle_pdf_sha256": digest})
 
     def _get_electronic_methods(self):
         """Return core's ways to send that are not e-mail, which is the outbox's."""
@@ -261,11 +286,17 @@ class AccountMove(models.Model):
             )
         return False
 
+    def _cycle_message_stamp(self, message):
+        """A payment changes what is left to pay, and with it the invoice itself."""
+        if message.purpose != "invoice" or not self.invoice_pdf_report_id:
+            return super()._cycle_message_stamp(message)
+        return self.write_date, self.amount_residual, self.state
+
     def _cycle_message_attachments(self, message):
         return self.env["account.move.send"]._get_invoice_extra_attachments(self)
 
     def _cycle_message_sent(self, message):
-        self.is_move_sent = True
+        self._write_aside({"is_move_sent": True})
         self._message_log(
             body=self.env._("Sent to %(address)s.", address=message.email_to)
         )

@@ -150,6 +150,8 @@ class CycleJobMixin(models.AbstractModel):
         People lock the document first as well, so nobody waits in a circle.
         """
         documents = self._job_document().try_lock_for_update(allow_referencing=True)
+        if self._job_document() == self:
+            return documents
         free = self.filtered(lambda record: record._job_document() in documents)
         return free.try_lock_for_update(allow_referencing=True)
 

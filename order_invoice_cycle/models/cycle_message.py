@@ -115,30 +115,73 @@ class CycleMessage(models.Model):
         :param res.partner partner: the recipient
         :return: the message
         """
-        values = {
-            "purpose": purpose,
-            "res_model": record._name,
-            "res_id": record.id,
-            "company_id": record.company_id.id,
-            "partner_id": partner.id,
-        }
+        return self._queue_all([(record, partner)], purpose, template)
+
+    @api.model
+    def _queue_all(self, recipients, purpose, template):
+        """Put messages about several documents of one model in the outbox.
+
+        :param list recipients: pairs of a document and its recipient; otherwise as
+            for :meth:`_queue`
+        :return: the messages, in the order of the pairs
+        """
         # Nobody writes messages; the document that asks for one has the right to.
         outbox = self.sudo().with_context(
             mail_create_nolog=True, mail_create_nosubscribe=True
         )
-        earlier = outbox.search([(name, "=", value) for name, value in values.items()])
-        queued = earlier.filtered(lambda message: message.state == "queued")[:1]
-        if queued:
-            return queued
-        earlier.filtered(
+        queued = outbox._replace_earlier(recipients, purpose)
+        values = {
+            "purpose": purpose,
+            "mail_template_id": template.id,
+            "subject": template.name,
+        }
+        missing = [pair for pair in recipients if pair not in queued]
+        created = outbox.create(
+            [
+                {
+                    **values,
+                    "res_model": record._name,
+                    "res_id": record.id,
+                    "company_id": record.company_id.id,
+                    "partner_id": partner.id,
+                }
+                for record, partner in missing
+            ]
+        )
+        for pair, message in zip(missing, created, strict=True):
+            message.email_to = pair[0]._cycle_message_address(message)
+            queued[pair] = message
+        if created:
+            self.env.ref(CRON)._trigger()
+        return outbox.browse(queued[pair].id for pair in recipients)
+
+    def _replace_earlier(self, recipients, purpose):
+        """Withdraw earlier messages that did not go out, for newer ones to come.
+
+        :return: {(record, partner): message} of those that are queued already
+        """
+        documents = [record for record, _partner in recipients]
+        earlier = self.search(
+            [
+                ("purpose", "=", purpose),
+                ("res_model", "in", list({record._name for record in documents})),
+                ("res_id", "in", [record.id for record in documents]),
+                ("partner_id", "in", [partner.id for _record, partner in recipients]),
+            ]
+        ).grouped(lambda one: (one.company_id, one.res_id, one.partner_id))
+        queued, replaced = {}, self.browse()
+        for record, partner in recipients:
+            key = (record.company_id, record.id, partner)
+            messages = earlier.get(key, self.browse())
+            waiting = messages.filtered(lambda message: message.state == "queued")[:1]
+            if waiting:
+                queued[record, partner] = waiting
+            else:
+                replaced |= messages
+        replaced.filtered(
             lambda message: message.state in ("failed", "uncertain")
         )._withdraw(self.env._("Replaced by a newer message."))
-        message = outbox.create(
-            {**values, "mail_template_id": template.id, "subject": template.name}
-        )
-        message.email_to = record._cycle_message_address(message)
-        self.env.ref(CRON)._trigger()
-        return message
+        return queued
 
     def _get_document(self):
         """Return the document the message is about, empty when it was deleted."""

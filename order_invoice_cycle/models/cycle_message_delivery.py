@@ -1,7 +1,6 @@
 import logging
 import smtplib
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -10,12 +9,12 @@ from odoo.tools import email_normalize
 
 from ..tools.mail import clean_header, format_address
 from .cycle_message import CRON
+from .cycle_message_rendering import get_causes
 
 _logger = logging.getLogger(__name__)
 
 RETRY_MINUTES = (5, 15, 60, 240)
 IN_DOUBT_AFTER = timedelta(minutes=15)
-LAYOUT = "order_invoice_cycle.cycle_mail_layout"
 # Raised before the server can have accepted anything, or by its own refusal.
 REFUSALS = (
     smtplib.SMTPResponseException,
@@ -91,9 +90,10 @@ class CycleMessage(models.Model):
     def _send(self, get_domain, now=None):
         """Send messages one by one, while the scheduled action has time."""
         self._make_files()
+        ahead = self._render_ahead()
         for message in self:
             time_left = message._run_job_aside(
-                message.ids, lambda one: one._send_one(get_domain, now)
+                message.ids, lambda one: one._send_one(get_domain, now, ahead)
             )
             if not time_left:
                 self.env.ref(CRON)._trigger()
@@ -117,13 +117,13 @@ class CycleMessage(models.Model):
                 for message in messages:
                     message._make_files()
 
-    def _send_one(self, get_domain, now=None):
+    def _send_one(self, get_domain, now=None, ahead=None):
         """Claim one message, commit, and hand it to the mail server."""
         outgoing = {}
 
         def claim(messages):
             outgoing.clear()
-            outgoing.update(messages._claim(_clock(now)))
+            outgoing.update(messages._claim(_clock(now), ahead or {}))
 
         handled, _failed = self._run_job_batch(self.ids, get_domain, claim)
         self.env["ir.cron"]._commit_progress()
@@ -132,8 +132,11 @@ class CycleMessage(models.Model):
 
     # === CLAIMING === #
 
-    def _claim(self, now):
-        """Re-check, render and mark as ``sending``; return {id: EmailMessage}."""
+    def _claim(self, now, ahead):
+        """Re-check, render and mark as ``sending``; return {id: EmailMessage}.
+
+        :param dict ahead: what was rendered already, see :meth:`_render_ahead`
+        """
         outgoing = {}
         for message in self:
             # Known to the checks below, which judge the day the message goes out.
@@ -157,8 +160,16 @@ class CycleMessage(models.Model):
                     )
                 )
                 continue
-            outgoing[message.id] = message._render(document)
-            message._update_state("sending", attempts=message.attempts + 1)
+            mail = ahead.get(message.id)
+            if not mail or not mail.is_true(message, document):
+                mail = message._render(document)
+            outgoing[message.id] = mail.email
+            message._update_state(
+                "sending",
+                attempts=message.attempts + 1,
+                subject=mail.subject,
+                body=mail.archived,
+            )
         return outgoing
 
     def _get_obstacle(self):
@@ -166,72 +177,6 @@ class CycleMessage(models.Model):
         if not document:
             return self.env._("The document no longer exists.")
         return document._cycle_message_obstacle(self)
-
-    def _render(self, document):
-        """Return the e-mail as it goes out, and archive it without its secrets."""
-        self.ensure_one()
-        context = document._cycle_message_render_context(self)
-        lang = self.company_id._cycle_lang(self.partner_id)
-        template = self.mail_template_id.sudo().with_context(lang=lang, **context)
-        values = self._fill_in(template, document)
-        body = template._render_encapsulate(
-            LAYOUT,
-            values["body_html"],
-            add_context={"company": self.company_id},
-            context_record=document.with_context(lang=lang),
-        )
-        subject = clean_header(values["subject"])
-        secret = context.get("cycle_secret")
-        self.write(
-            {
-                "subject": subject,
-                "body": body.replace(secret, "…") if secret else body,
-            }
-        )
-        return self._build_email(document, subject, body, values)
-
-    def _fill_in(self, template, document):
-        parts = ("subject", "body_html", "email_from", "reply_to")
-        try:
-            return template._generate_template(document.ids, parts)[document.id]
-        except UserError as error:
-            # Core's message is the whole template and a stack trace.
-            raise UserError(
-                self.env._(
-                    "The mail template “%(template)s” cannot be filled in: %(error)s. "
-                    "Correct it, then send again.",
-                    template=template.name,
-                    error=list(_causes(error))[-1],
-                )
-            ) from error
-
-    def _build_email(self, document, subject, body, values):
-        sender = format_address(values.get("email_from")) or format_address(
-            self.company_id.email_formatted
-        )
-        if not sender:
-            raise UserError(
-                self.env._(
-                    "%(company)s has no e-mail address to send from: give the company "
-                    "one, then send again.",
-                    company=self.company_id.name,
-                )
-            )
-        host = urlsplit(self.get_base_url()).hostname or "localhost"
-        return self.env["ir.mail_server"]._build_email__(
-            email_from=sender,
-            email_to=format_address(self.email_to, self.partner_id.name),
-            subject=subject,
-            body=body,
-            reply_to=format_address(values.get("reply_to")) or sender,
-            attachments=[
-                (clean_header(attachment.name), attachment.raw, attachment.mimetype)
-                for attachment in document._cycle_message_attachments(self).sudo()
-            ],
-            message_id=f"<cycle-{self.uuid}@{host}>",
-            subtype="html",
-            headers={"Auto-Submitted": "auto-generated"},
-        )
 
     # === HANDING OVER === #
 
@@ -308,7 +253,7 @@ def _clock(now):
 
 def _was_refused(error):
     """Tell whether the server answered no; otherwise nobody knows what it did."""
-    causes = list(_causes(error))
+    causes = list(get_causes(error))
     disconnected = any(
         isinstance(cause, smtplib.SMTPServerDisconnected) for cause in causes
     )
@@ -317,15 +262,9 @@ def _was_refused(error):
 
 def _describe(error):
     """Return the error that the mail library raised, as one line."""
-    causes = list(_causes(error))
+    causes = list(get_causes(error))
     cause = next((cause for cause in causes if isinstance(cause, OSError)), error)
     return clean_header(f"{type(cause).__name__}: {cause}")
-
-
-def _causes(error):
-    while error:
-        yield error
-        error = error.__context__
 
 
 def _close(session):

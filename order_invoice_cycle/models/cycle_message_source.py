@@ -37,6 +37,15 @@ class CycleMessageSource(models.AbstractModel):
         """
         return {}
 
+    def _cycle_message_stamp(self, message):
+        """Return what changes whenever the text of ``message`` has to.
+
+        Then it may be rendered together with others, shortly before it is claimed,
+        and is rendered again when the stamp is another one by then. None (the
+        default): it is rendered in the transaction that claims it.
+        """
+        return None
+
     def _cycle_message_attachments(self, message):
         """Return the ``ir.attachment`` records that go with ``message``."""
         return self.env["ir.attachment"]
