@@ -4,6 +4,7 @@ from . import cycle_message_source
 from . import cycle_message
 from . import cycle_message_delivery
 from . import cycle_message_rendering
+from . import cycle_message_bounce
 from . import res_company
 from . import res_config_settings
 from . import res_partner
@@ -83,4 +84,5 @@ from . import ir_actions_report
 from . import cycle_link_miss
 from . import ir_http
 from . import mail_activity
+from . import mail_thread
 from . import mail_template

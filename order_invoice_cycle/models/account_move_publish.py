@@ -300,3 +300,8 @@ class AccountMove(models.Model):
         self._message_log(
             body=self.env._("Sent to %(address)s.", address=message.email_to)
         )
+
+    def _cycle_message_failed(self, message):
+        if message.date_sent:
+            # It had gone out, and came back.
+            self.is_move_sent = False

@@ -87,8 +87,10 @@ class CycleMessage(models.Model):
     _transitions = {
         "queued": {"sending", "failed", "cancelled"},
         "sending": {"sent", "queued", "failed", "uncertain"},
+        # It came back: whatever took it could not deliver it.
+        "sent": {"failed"},
         "failed": {"queued", "cancelled"},
-        "uncertain": {"queued", "sent", "cancelled"},
+        "uncertain": {"queued", "sent", "failed", "cancelled"},
     }
     attempts = fields.Integer(readonly=True)
     date_claimed = fields.Datetime(readonly=True)

@@ -52,6 +52,7 @@ class CycleReminder(models.Model):
     _transitions = {
         "held": {"queued", "cancelled"},
         "queued": {"sent", "failed", "cancelled", "held"},
+        "sent": {"failed"},
         "failed": {"sent", "cancelled", "held"},
     }
     date_sent = fields.Datetime(readonly=True)
@@ -266,7 +267,26 @@ class CycleReminder(models.Model):
             )
 
     def _cycle_message_failed(self, message):
-        self._get_claims()._update_state("failed")
+        """The level does not count: that of the last delivered one does again."""
+        claims = self._get_claims()
+        returned = claims.filtered(lambda claim: claim.state == "sent")
+        claims._update_state("failed")
+        delivered = self.search(
+            [
+                ("move_line_id", "in", returned.move_line_id.ids),
+                ("state", "=", "sent"),
+            ],
+            order="date_sent desc, id desc",
+        ).grouped("move_line_id")
+        for line in returned.move_line_id:
+            last = delivered.get(line, self.browse())[:1]
+            sent_on = last and last.company_id._cycle_date(last.date_sent)
+            line.write(
+                {
+                    "cycle_reminder_level_id": last.level_id.id,
+                    "cycle_date_reminded": last and max(last.date, sent_on),
+                }
+            )
 
     def _cycle_message_cancelled(self, message):
         """A person withdrew it: the same level comes again, but not at once."""

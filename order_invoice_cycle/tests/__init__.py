@@ -20,6 +20,7 @@ from . import test_confirmation_on_behalf
 from . import test_confirmation_other_site
 from . import test_confirmation_snapshot
 from . import test_message
+from . import test_message_bounce
 from . import test_message_claim
 from . import test_message_rendering
 from . import test_js
