@@ -1,5 +1,7 @@
 """The page on which a customer reads about a renewal and may refuse it."""
 
+import re
+
 from odoo import http
 from odoo.http import request
 
@@ -7,6 +9,8 @@ from ..tools.colour import brand_colours
 from . import visitor, visitor_session
 from .answer import neutral_page, page, redirect
 from .confirmation_form import FORM_LIMIT, NAME_LENGTHS, TEXT_LIMIT, Answer
+
+FORM_PATH = re.compile(r"/order/renewal/(\d+)/refuse/?")
 
 
 class OrderRenewal(http.Controller):
@@ -53,13 +57,31 @@ class OrderRenewal(http.Controller):
         renewal, may_refuse = _get_visit(renewal_id)
         if not renewal or not may_refuse:
             return neutral_page()
+        if visitor.is_sent_by_another_site():
+            return neutral_page(status=400)
         answer = Answer.from_form("refuse", form)
-        problem = answer.get_content_problem(renewal.env)
+        seconds = visitor_session.redeem_nonce(renewal, answer.nonce)
+        problem = answer.get_problem(
+            renewal.env, seconds, visitor_session.get_min_seconds()
+        )
         if problem and renewal._get_page_state(_today(renewal)) == "open":
             return _show(renewal, may_refuse, answer, problem, status=422)
         evidence = visitor.get_evidence()
         renewal._refuse(answer.name, answer.text, _today(renewal), **evidence)
         return redirect(f"/order/renewal/{renewal.id}")
+
+    def _show_form_again(self):
+        """Return the page for a form that lacks its token, None if it is no form.
+
+        Asked by the HTTP layer, which refused the form before it came to the route.
+        """
+        match = FORM_PATH.fullmatch(request.httprequest.path)
+        renewal, may_refuse = _get_visit(match[1]) if match else (None, False)
+        if not may_refuse:
+            return None
+        answer = Answer.from_form("refuse", request.params)
+        problem = answer.get_form_problem(renewal.env)
+        return _show(renewal, may_refuse, answer, problem, status=400)
 
 
 def _get_visit(renewal_id):
@@ -103,13 +125,16 @@ def _show(renewal, may_refuse, answer=None, problem=None, status=200):
     """Return the page of a renewal, in the customer's language."""
     order, company = renewal.order_id, renewal.company_id
     brand, on_brand = brand_colours(company.primary_color)
+    state = renewal._get_page_state(_today(renewal))
+    has_form = state == "open" and may_refuse and visitor.is_person()
     return page(
         "order_invoice_cycle.renewal_page",
         {
             "renewal": renewal,
             "order": order,
             "company": company,
-            "state": renewal._get_page_state(_today(renewal)),
+            "state": state,
+            "form_nonce": has_form and visitor_session.issue_nonce(renewal),
             "may_refuse": may_refuse,
             "shows_terms": False,
             "brand": brand,

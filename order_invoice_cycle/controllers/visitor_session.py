@@ -40,30 +40,37 @@ def is_first_download(confirmation):
     return True
 
 
-def issue_nonce(confirmation):
-    """Return a number that lets one form of a link be sent, once, by this session."""
+def issue_nonce(record):
+    """Return a number that lets one form of a link be sent, once, by this session.
+
+    :param record: ``cycle.confirmation`` or ``cycle.renewal``
+    """
+    link = _form_key(record)
     nonce = secrets.token_urlsafe(16)
     forms = request.session.get(FORMS, {})
-    own = {**forms.get(str(confirmation.id), {}), nonce: time.time()}
+    own = {**forms.get(link, {}), nonce: time.time()}
     kept = dict(list(own.items())[-FORM_LIMIT:])
-    others = {key: form for key, form in forms.items() if key != str(confirmation.id)}
+    others = {key: form for key, form in forms.items() if key != link}
     others = dict(list(others.items())[1 - LINK_LIMIT :])
-    request.session[FORMS] = {**others, str(confirmation.id): kept}
+    request.session[FORMS] = {**others, link: kept}
     return nonce
 
 
-def redeem_nonce(confirmation, nonce):
+def redeem_nonce(record, nonce):
     """Use up the number of a form.
 
+    :param record: the link that the form belongs to
+    :param str nonce: as the form sent it
     :return: how many seconds ago the form was rendered, None for a number that this
         session does not hold, or has used
     """
     forms = request.session.get(FORMS, {})
-    own = dict(forms.get(str(confirmation.id), {}))
+    link = _form_key(record)
+    own = dict(forms.get(link, {}))
     rendered = own.pop(nonce, None)
     if rendered is None:
         return None
-    request.session[FORMS] = {**forms, str(confirmation.id): own}
+    request.session[FORMS] = {**forms, link: own}
     return time.time() - rendered
 
 
@@ -74,6 +81,10 @@ def get_min_seconds():
         return float(parameters.get_param(MIN_SECONDS_PARAMETER, MIN_SECONDS))
     except ValueError:
         return MIN_SECONDS
+
+
+def _form_key(record):
+    return f"{record._name},{record.id}"
 
 
 def _opened_key(record):

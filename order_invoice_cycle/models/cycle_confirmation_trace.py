@@ -131,6 +131,11 @@ class CycleConfirmation(models.Model):
             lambda confirmations: confirmations._erase_traces(now),
             cron=CRON,
         )
+        self.env["cycle.renewal"]._run_job(
+            lambda model: model._get_traces_to_erase_domain(now),
+            lambda renewals: renewals._erase_traces(),
+            cron=CRON,
+        )
 
     def _erase_traces(self, now):
         """Erase the traces of ``self`` that are older than the company keeps them."""

@@ -47,6 +47,7 @@ class CycleMessage(models.Model):
             ("nudge", "Reminder of the link"),
             ("receipt", "Confirmation receipt"),
             ("renewal", "Renewal announced"),
+            ("renewal_refused", "Refusal acknowledged"),
             ("payment_request", "Payment request"),
             ("invoice", "Invoice"),
             ("reminder", "Payment reminder"),

@@ -1,7 +1,9 @@
 import secrets
+from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 from odoo.tools import email_normalize, format_date
 
 from ..tools.terms import sha256
@@ -16,8 +18,14 @@ class CycleRenewal(models.Model):
     """
 
     _name = "cycle.renewal"
-    _inherit = ["cycle.state.mixin", "cycle.message.source"]
+    _inherit = [
+        "cycle.state.mixin",
+        "cycle.job.mixin",
+        "cycle.message.source",
+    ]
     _description = "Renewal of a Recurring Order"
+    _job_error_field = "job_error"
+    _job_retry_field = "job_retry_at"
     _order = "order_id desc, term_number desc, id desc"
 
     order_id = fields.Many2one(
@@ -66,8 +74,19 @@ class CycleRenewal(models.Model):
     date_decided = fields.Date(string="Decided on", readonly=True)
     decided_name = fields.Char(string="Decided by", readonly=True)
     decided_user_id = fields.Many2one("res.users", readonly=True)
-    decided_ip = fields.Char(string="IP address", readonly=True)
-    decided_user_agent = fields.Char(string="Browser", readonly=True)
+    decided_ip = fields.Char(
+        string="IP address",
+        readonly=True,
+        groups="order_invoice_cycle.group_cycle_manager",
+        help="Address the answer came from; erased after the company's retention time.",
+    )
+    decided_user_agent = fields.Char(
+        string="Browser",
+        readonly=True,
+        groups="order_invoice_cycle.group_cycle_manager",
+    )
+    job_error = fields.Text(string="Failure of a job", readonly=True, copy=False)
+    job_retry_at = fields.Datetime(readonly=True, copy=False)
     token_sha256 = fields.Char(groups="base.group_system", copy=False)
 
     _token_unique = models.UniqueIndex("(token_sha256) WHERE token_sha256 IS NOT NULL")
@@ -171,14 +190,53 @@ class CycleRenewal(models.Model):
                 renewal, "renewal", template, renewal._get_recipient()
             )
 
+    def _acknowledge(self):
+        """Queue the mail that tells the customer that the order ends, and when."""
+        template = self.env.ref("order_invoice_cycle.mail_template_renewal_refused")
+        for renewal in self:
+            self.env["cycle.message"]._queue(
+                renewal, "renewal_refused", template, renewal._get_recipient()
+            )
+
     def _cycle_message_obstacle(self, message):
+        if message.purpose == "renewal_refused":
+            if self.order_id.date_notice_given:
+                return False
+            return self.env._("The notice was withdrawn: nothing to acknowledge.")
         if self.state in ("refused", "cancelled"):
             return self.env._("The order is not renewed: nothing to announce.")
         return False
 
     def _cycle_message_render_context(self, message):
+        if message.purpose == "renewal_refused":
+            return super()._cycle_message_render_context(message)
         url = self._issue_token()
         return {"cycle_url": url, "cycle_secret": url.rpartition("/")[2]}
 
     def _cycle_message_sent(self, message):
-        self.date_sent = message.date_sent
+        if message.purpose == "renewal":
+            self.date_sent = message.date_sent
+
+    # === ERASING === #
+
+    def _job_document(self):
+        return self.order_id
+
+    @api.model
+    def _get_traces_to_erase_domain(self, now):
+        """Return the domain of the renewals whose answer's trace is kept no longer."""
+        kept_since = now - timedelta(days=self.env.company.cycle_trace_days)
+        return Domain.AND(
+            [
+                [("company_id", "=", self.env.company.id)],
+                [("date_decided", "<", kept_since.date())],
+                Domain("decided_ip", "!=", False)
+                | Domain("decided_user_agent", "!=", False),
+                Domain("job_retry_at", "=", False) | Domain("job_retry_at", "<=", now),
+            ]
+        )
+
+    def _erase_traces(self):
+        """Erase from where and with what the customers answered."""
+        self.write({"decided_ip": False, "decided_user_agent": False})
+        self._job_succeeded()

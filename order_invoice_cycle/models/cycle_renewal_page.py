@@ -60,6 +60,7 @@ class CycleRenewal(models.Model):
             decided_ip=evidence.get("ip"),
             decided_user_agent=evidence.get("user_agent"),
         )
+        self._acknowledge()
         return "done"
 
 

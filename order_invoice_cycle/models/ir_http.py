@@ -5,6 +5,7 @@ from odoo.http import SessionExpiredException, request
 
 from ..controllers.answer import error_page, is_public_path
 from ..controllers.confirmation import OrderConfirmation
+from ..controllers.renewal import OrderRenewal
 
 
 class IrHttp(models.AbstractModel):
@@ -64,6 +65,9 @@ class IrHttp(models.AbstractModel):
         if not isinstance(exception, BadRequest):
             return None
         try:
-            return OrderConfirmation()._show_form_again()
+            return (
+                OrderConfirmation()._show_form_again()
+                or OrderRenewal()._show_form_again()
+            )
         except Exception as error:
             return error_page(error)

@@ -29,6 +29,8 @@ from . import test_confirmation_fuzz
 from . import test_confirmation_link
 from . import test_confirmation_matrix
 from . import test_confirmation_page
+from . import test_confirmation_visitor
+from . import test_scripts
 from . import test_confirmation_answer
 from . import test_confirmation_portal
 from . import test_confirmation_reading
@@ -47,6 +49,8 @@ from . import test_recurring
 from . import test_renewal
 from . import test_renewal_notice
 from . import test_renewal_page
+from . import test_report_requests
+from . import test_renewal_states
 from . import test_publish
 from . import test_publish_check
 from . import test_publish_many

@@ -1,5 +1,6 @@
 import base64
 import json
+import logging
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +11,31 @@ from odoo.tests.common import ChromeBrowser
 from .common import CycleHttpCase
 from .confirmation_common import ConfirmationPageCase
 
+_logger = logging.getLogger(__name__)
+
 # Where pictures of the pages go, if somebody wants them.
 PICTURES = os.environ.get("CYCLE_PAGE_PICTURES")
 # axe-core, which script/test fetches.
 AXE = os.environ.get("CYCLE_AXE")
 UNACCEPTABLE = ("serious", "critical")
 
+# What axe-core does not count as serious.
+UNNAMED = """
+    [...document.querySelectorAll("input:not([type=hidden]), textarea, button, a, img")]
+        .filter((node) => !node.closest("[aria-hidden=true]"))
+        .filter((node) => !(node.labels?.length || node.textContent.trim() || node.alt))
+        .map((node) => node.outerHTML)
+"""
+SKIPPED_LEVELS = """
+    [...document.querySelectorAll("h1, h2, h3")]
+        .map((node) => Number(node.tagName[1]))
+        .filter((level, index, all) => level > (index ? all[index - 1] : 0) + 1)
+"""
+REPEATED_IDS = """
+    [...document.querySelectorAll("[id]")]
+        .map((node) => node.id)
+        .filter((id, index, all) => all.indexOf(id) !== index)
+"""
 # Notes, before anything of a page runs, what the page's policy refuses, and what a
 # script of a stranger would say.
 WITNESS = """
@@ -46,6 +66,8 @@ class PageBrowserCase(CycleHttpCase):
     The pages have no scripts, so there is no tour to load into them: the browser is
     driven from outside.
     """
+
+    device = "desktop"
 
     def setUp(self):
         super().setUp()
@@ -116,6 +138,24 @@ class PageBrowserCase(CycleHttpCase):
         )
 
     # === CHECKS === #
+
+    def assertSound(self, browser, name, heading):
+        """The page that the browser shows is sound."""
+        self._wait_for(browser, heading)
+        for code in (UNNAMED, SKIPPED_LEVELS, REPEATED_IDS):
+            self.assertEqual(self._run(browser, code), [], f"{name}: {code}")
+        self.assertTrue(self._run(browser, "document.documentElement.lang"))
+        self.assertTrue(self._run(browser, "document.title"))
+        rules = self.assertAccessible(browser, name)
+        self.assertPolicyKept(browser, name)
+        _logger.info(
+            "page %s at %s: %s rules of axe-core, 0 serious or critical findings, "
+            "0 violations of the content policy",
+            name,
+            self.browser_size.replace(",", "x"),
+            rules,
+        )
+        self._take_picture(browser, f"page_{name}_{self.device}")
 
     def assertAccessible(self, browser, name):
         """Let axe-core look at the page; return the number of rules it applied."""

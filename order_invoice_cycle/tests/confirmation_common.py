@@ -24,7 +24,44 @@ POLICY = (
 )
 
 
-class ConfirmationPageCase(CycleHttpCase):
+class PublicPageCase(CycleHttpCase):
+    """Visits public pages and sends their forms."""
+
+    def _new_session(self):
+        """Forget what this browser has opened."""
+        self.opener.cookies.clear()
+        self.authenticate(None, None)
+
+    def _read_nonce(self, page, seconds=3):
+        """Return the number in a page's forms, None without; let time pass."""
+        found = re.search(r'name="nonce" value="([\w-]+)"', page.text)
+        self._let_time_pass(seconds)
+        return found and found[1]
+
+    def _let_time_pass(self, seconds):
+        """Make the forms that this session was shown ``seconds`` older."""
+        session = root.session_store.get(self.session.sid)
+        session["cycle_forms"] = {
+            link: {nonce: shown - seconds for nonce, shown in forms.items()}
+            for link, forms in session.get("cycle_forms", {}).items()
+        }
+        root.session_store.save(session)
+
+    def _get_session_forms(self):
+        """Return the numbers of the forms that this session was shown, by link."""
+        return root.session_store.get(self.session.sid).get("cycle_forms", {})
+
+    def _get_csrf_token(self):
+        """Return the token of this session, as every form has it."""
+        return Request.csrf_token(self)
+
+    def _get_text(self, response):
+        """Return the readable text of a page, on one line."""
+        root = html.fromstring(response.content)
+        return " ".join(root.text_content().split())
+
+
+class ConfirmationPageCase(PublicPageCase):
     """An approved order whose link lies in the mail of two recipients."""
 
     @classmethod
@@ -84,11 +121,6 @@ class ConfirmationPageCase(CycleHttpCase):
 
     # === VISITING === #
 
-    def _new_session(self):
-        """Forget what this browser has opened."""
-        self.opener.cookies.clear()
-        self.authenticate(None, None)
-
     def _open(self, partner=None):
         """Follow the link of a recipient; return the page."""
         self.env.flush_all()
@@ -124,30 +156,6 @@ class ConfirmationPageCase(CycleHttpCase):
     def _get_nonce(self, path=None, seconds=3):
         """Return the number of a form that was rendered ``seconds`` ago."""
         return self._read_nonce(self._get(path or self.path), seconds)
-
-    def _read_nonce(self, page, seconds=3):
-        """Return the number in a page's forms, None without; let time pass."""
-        found = re.search(r'name="nonce" value="([\w-]+)"', page.text)
-        self._let_time_pass(seconds)
-        return found and found[1]
-
-    def _let_time_pass(self, seconds):
-        """Make the forms that this session was shown ``seconds`` older."""
-        session = root.session_store.get(self.session.sid)
-        session["cycle_forms"] = {
-            link: {nonce: shown - seconds for nonce, shown in forms.items()}
-            for link, forms in session.get("cycle_forms", {}).items()
-        }
-        root.session_store.save(session)
-
-    def _get_csrf_token(self):
-        """Return the token of this session, as every form has it."""
-        return Request.csrf_token(self)
-
-    def _get_text(self, response):
-        """Return the readable text of a page, on one line."""
-        root = html.fromstring(response.content)
-        return " ".join(root.text_content().split())
 
     # === CHECKS === #
 

@@ -7,7 +7,8 @@ class OtherSite:
     """A web server of somebody else, which notes what it is asked for.
 
     It runs on another port of this machine. ``requests`` has (path, headers) of each;
-    ``pages`` the HTML to answer with, by path.
+    ``pages`` the HTML to answer with, by path; anything else
+    is empty.
     """
 
     def __init__(self):
@@ -37,7 +38,7 @@ class OtherSite:
             def do_GET(self):
                 """Note the request and answer it."""
                 site.requests.append((self.path, dict(self.headers)))
-                body = site.pages.get(self.path, "<h1>Elsewhere</h1>").encode()
+                body = site.pages.get(self.path, "").encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "text/html; charset=utf-8")
                 self.send_header("Content-Length", str(len(body)))

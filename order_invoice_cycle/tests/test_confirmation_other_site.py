@@ -59,6 +59,7 @@ class TestOtherSites(ReadingCommon, CustomerBrowserCase):
 
     def test_other_site_does_not_learn_where_the_customer_comes_from(self):
         link = self._get_link(self.anna)
+        self.site.pages["/away"] = "<h1>Elsewhere</h1>"
         with self._browser() as browser:
             self._visit(browser, "Please review")
             self._run(

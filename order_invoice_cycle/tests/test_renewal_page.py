@@ -1,69 +1,14 @@
-import re
-from unittest.mock import patch
+from datetime import datetime, timedelta
 
-from lxml import html
-
-from odoo import fields
-from odoo.http import Request
+from odoo.exceptions import AccessError
 from odoo.tests import new_test_user
+from odoo.tools import mute_logger
 
-from ..models.res_company import ResCompany
-from .common import CycleHttpCase
-from .recurring_common import RecurringCommon
+from .renewal_common import RenewalPageCase
 
 
-class TestRenewalPage(RecurringCommon, CycleHttpCase):
-    """The customer's page of a renewal: reading changes nothing, a POST refuses.
-
-    Notice by 15 March 2027.
-    """
-
-    def setUp(self):
-        super().setUp()
-        self.order = self._running()
-        self._renew("2027-02-13")
-        self.outbox.clear()
-        self._send_messages()
-        self.renewal = self.order.renewal_ids
-        (mail,) = [mail for mail in self.outbox if "renews on" in mail["Subject"]]
-        body = mail.get_body(("html",)).get_content()
-        self.link = re.search(r"/order/renewal/link/[\w-]+", body).group()
-        self.path = f"/order/renewal/{self.renewal.id}"
-        self._new_session()
-
-    def _new_session(self):
-        self.opener.cookies.clear()
-        self.authenticate(None, None)
-
-    def _get(self, path, today="2027-03-01", **kwargs):
-        self.env.flush_all()
-        day = fields.Date.to_date(today)
-        with patch.object(ResCompany, "_cycle_today", lambda company: day):
-            response = self.url_open(path, **kwargs)
-        self.env.invalidate_all()
-        return response
-
-    def _refuse(self, today="2027-03-01", **form):
-        values = {
-            "csrf_token": Request.csrf_token(self),
-            "name": "Anna Nowak",
-            "website": "",
-            "text": "We move.",
-            **form,
-        }
-        return self._get(
-            f"{self.path}/refuse",
-            today,
-            data={key: value for key, value in values.items() if value is not None},
-        )
-
-    def _get_text(self, response):
-        root = html.fromstring(response.content)
-        return " ".join(root.text_content().split())
-
-    def assertUntouched(self):
-        self.assertEqual(self.renewal.state, "announced")
-        self.assertFalse(self.order.date_notice_given)
+class TestRenewalPage(RenewalPageCase):
+    """The customer's page of a renewal: reading changes nothing, a POST refuses."""
 
     def test_link_opens_the_page_and_leaves_the_address_bar(self):
         response = self._get(self.link)
@@ -159,10 +104,75 @@ class TestRenewalPage(RecurringCommon, CycleHttpCase):
         self.assertIn("&lt;script&gt;", bodies)
         self.assertNotIn("<script>", bodies)
 
-    def test_form_without_its_token_changes_nothing(self):
+    @mute_logger("odoo.http")
+    def test_form_without_its_token_comes_back_and_can_be_sent(self):
         self._get(self.link)
-        self.assertEqual(self._refuse(csrf_token=None).status_code, 400)
+        response = self._refuse(csrf_token=None)
+        self.assertEqual(response.status_code, 400)
+        self.assertIn("We move.", response.text)
         self.assertUntouched()
+        self._refuse(nonce=self._read_nonce(response))
+        self.assertEqual(self.renewal.state, "refused")
+
+    def test_form_with_a_wrong_number_or_too_fast_comes_back(self):
+        self._get(self.link)
+        used = self._read_nonce(self._get(self.path))
+        self._refuse(nonce=used, name="")
+        fast = self._read_nonce(self._get(self.path), seconds=0)
+        for nonce in (None, "", "x", used, fast):
+            response = self._refuse(nonce=nonce)
+            self.assertEqual(response.status_code, 422)
+            self.assertIn("We move.", response.text)
+            self.assertIn("Your answer was not sent.", self._get_text(response))
+        self.assertUntouched()
+
+    def test_form_of_another_site_is_refused(self):
+        self._get(self.link)
+        response = self._refuse(headers={"Sec-Fetch-Site": "cross-site"})
+        self.assertEqual(response.status_code, 400)
+        self.assertUntouched()
+
+    def test_number_of_a_confirmation_is_none_of_a_renewal(self):
+        """Both count their ids from one."""
+        self._get(self.link)
+        self._get(self.path)
+        forms = self._get_session_forms()
+        self.assertEqual(list(forms), [f"cycle.renewal,{self.renewal.id}"])
+
+    def test_refusal_is_acknowledged_to_the_customer_once(self):
+        self._get(self.link)
+        self.outbox.clear()
+        self._refuse()
+        self._refuse()
+        self._send_messages()
+        [mail] = self.outbox
+        self.assertIn("ends on", mail["Subject"])
+        self.assertIn(self.customer.email, mail["To"])
+        text = " ".join(mail.get_body(("html",)).get_content().split())
+        for part in ("Anna Nowak", "14 Apr 2027", "not renewed"):
+            self.assertIn(part, text)
+
+    def test_refusal_is_not_acknowledged_when_the_notice_was_withdrawn(self):
+        self._get(self.link)
+        self._refuse()
+        self.outbox.clear()
+        self.order.action_withdraw_notice()
+        self._send_messages()
+        self.assertFalse(self.outbox)
+
+    def test_address_and_browser_are_erased_when_they_were_kept_long_enough(self):
+        self._get(self.link)
+        self._refuse()
+        self.company.cycle_trace_days = 30
+        decided = datetime.combine(self.renewal.date_decided, datetime.min.time())
+        for days, is_kept in ((30, True), (31, False)):
+            now = decided + timedelta(days=days)
+            self._run_cron("cycle.confirmation", "_cron_erase_traces", now=now)
+            self.assertEqual(bool(self.renewal.decided_ip), is_kept)
+            self.assertEqual(bool(self.renewal.decided_user_agent), is_kept)
+        self.assertEqual(self.renewal.decided_name, "Anna Nowak")
+        with self.assertRaises(AccessError):
+            self.renewal.with_user(self.user_sales).read(["decided_ip"])
 
     def test_login_of_the_customer_may_refuse_and_a_stranger_sees_nothing(self):
         for partner, status in ((self.other_customer, 404), (self.customer, 200)):
