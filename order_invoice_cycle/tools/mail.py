@@ -29,6 +29,7 @@ def clean_header(text, limit=200):
 def format_address(address, name=None):
     r"""Return one address as a header value, with a name that is safe in it.
 
+    A domain with other letters than English ones is written as mail servers know it.
     An at sign in the name is written out, because Odoo takes whatever looks like an
     address in the header for a recipient.
 
@@ -42,11 +43,21 @@ def format_address(address, name=None):
     'Office <office@example.com>'
     >>> format_address(""), format_address("@example.com")
     ('', '')
+    >>> format_address("anna@münchen.example")
+    'anna@xn--mnchen-3ya.example'
+    >>> format_address("zażółć@example.com"), format_address("anna@ex..ample")
+    ('', '')
     """
     own_name, address = parseaddr(clean_header(address, limit=1000))
     local_part, _at, domain = address.rpartition("@")
-    if not local_part or not domain:
+    try:
+        domain = domain.encode("idna").decode()
+    except UnicodeError:
         return ""
+    # Few mail servers take other letters before the at sign.
+    if not local_part or not domain or not local_part.isascii():
+        return ""
+    address = f"{local_part}@{domain}"
     return formataddr((clean_header(name or own_name).replace("@", "(at)"), address))
 
 
