@@ -406,7 +406,11 @@ class SaleOrder(models.Model):
                     order=order.amendment_of_id.name,
                 )
             )
-        self.sudo().applied_amendment_id = False
+        # Core leaves the others as they are, whoever asks: so must we.
+        reset = self.filtered(lambda order: order.state in ("cancel", "sent"))
+        if reset:
+            reset.check_access("write")
+            reset.sudo().applied_amendment_id = False
         return super().action_draft()
 
     def _get_cycle_stage(self):

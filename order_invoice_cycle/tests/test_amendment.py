@@ -1,5 +1,6 @@
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command
+from odoo.tests import new_test_user
 
 from .common import CycleCommon
 
@@ -64,6 +65,18 @@ class TestAmendment(CycleCommon):
         )
         self.assertFalse(amendment.schedule_problem)
         self.assertFalse(amendment.schedule_line_ids.invoice_id)
+
+    def test_running_order_keeps_its_amendment_when_anybody_sets_it_to_draft(self):
+        """It is what makes the present terms valid; customers can call this, too."""
+        order = self._create_running()
+        amendment = self._agree(self._amend(order, price_unit=1600.0))
+        portal = new_test_user(self.env, "amending", groups="base.group_portal")
+        portal.partner_id.parent_id = order.partner_id
+        order.message_subscribe(portal.partner_id.ids)
+        for user in (portal, self.user_billing, self.user_sales):
+            order.with_user(user).action_draft()
+            self.assertEqual(order.applied_amendment_id, amendment)
+            self.assertSame(order, amendment)
 
     def test_second_amendment_at_once_is_refused(self):
         order = self._create_running()
