@@ -10,6 +10,7 @@ from ..tools.colour import brand_colours
 from . import visitor, visitor_session
 from .answer import neutral_page, page, redirect, secure
 from .confirmation_form import FORM_LIMIT, NAME_LENGTHS, TEXT_LIMIT, Answer
+from .turn import take_turn
 
 FORM_PATH = re.compile(r"/order/review/(\d+)/(accept|comment|decline)/?")
 
@@ -180,7 +181,9 @@ class OrderConfirmation(http.Controller):
         )
         if problem:
             return self._show(visit, answer=answer, problem=problem, status=422)
-        if self._hand_over(confirmation, answer) == "stale":
+        with take_turn():
+            result = self._hand_over(confirmation, answer)
+        if result == "stale":
             # The tick was for other terms.
             answer = answer._replace(is_authorised=False)
             return self._show(visit, answer=answer, is_stale=True, status=409)

@@ -223,7 +223,7 @@ class SaleOrder(models.Model):
         )
         # The customer is no user: what follows is done by the system.
         self._become_sale()
-        self.message_post(
+        self._message_log(
             body=self.env._(
                 "Confirmed by %(name)s (%(channel)s).",
                 name=confirmation.decided_name,
@@ -233,7 +233,6 @@ class SaleOrder(models.Model):
             ),
             author_id=confirmation.partner_id.id,
             message_type="comment",
-            subtype_xmlid="mail.mt_note",
         )
 
     def _become_sale(self):

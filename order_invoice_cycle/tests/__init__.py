@@ -32,6 +32,7 @@ from . import test_confirmation_page
 from . import test_confirmation_visitor
 from . import test_scripts
 from . import test_confirmation_answer
+from . import test_confirmation_turn
 from . import test_confirmation_portal
 from . import test_confirmation_reading
 from . import test_confirmation_reply
