@@ -69,6 +69,7 @@
     ],
     "assets": {
         "web.assets_backend": [
+            "order_invoice_cycle/static/src/approval/**/*",
             "order_invoice_cycle/static/src/dashboard/**/*",
             "order_invoice_cycle/static/src/publish/**/*",
         ],

@@ -226,6 +226,7 @@ class CycleApproval(models.Model):
             "name": name,
             "res_model": "cycle.approval.decide",
             "view_mode": "form",
+            "views": [(False, "form")],
             "target": "new",
             "context": {
                 "default_decision": decision,

@@ -267,7 +267,7 @@ class CycleScheduleLine(models.Model):
                 raise UserError(
                     self.env._(
                         "“%(line)s” is part of a confirmed schedule and cannot be "
-                        "deleted. Skip it instead.",
+                        "deleted. Skip it, or offer another schedule with “Amend”.",
                         line=line.display_name,
                     )
                 )

@@ -1,4 +1,4 @@
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.exceptions import RedirectWarning
 
 
@@ -6,6 +6,43 @@ class MailActivity(models.Model):
     """An approval that is asked for stays asked until it is decided."""
 
     _inherit = "mail.activity"
+
+    cycle_asked_terms = fields.Char(
+        compute="_compute_cycle_asked_terms",
+        help="The terms that you are asked to approve; empty when you are not asked.",
+    )
+
+    @api.depends("activity_type_id", "res_model", "res_id")
+    @api.depends_context("uid")
+    def _compute_cycle_asked_terms(self):
+        kind = self._get_approval_kind()
+        asking = self.filtered(
+            lambda activity: (
+                activity.activity_type_id == kind and activity.res_model == "sale.order"
+            )
+        )
+        orders = self.env["sale.order"].browse(asking.mapped("res_id")).exists()
+        terms = {
+            order.id: order.terms_hash
+            for order in orders._filtered_access("read")
+            if order.can_decide
+        }
+        for activity in self:
+            activity.cycle_asked_terms = activity in asking and terms.get(
+                activity.res_id, False
+            )
+
+    def _to_store_defaults(self, target):
+        """Let the chatter offer the decision to whoever may make it."""
+        return [*super()._to_store_defaults(target), "cycle_asked_terms"]
+
+    @api.model
+    def _get_approval_kind(self):
+        """Return the activity type of approvals, empty while it is being installed."""
+        kind = self.env.ref(
+            "order_invoice_cycle.mail_activity_type_approval", raise_if_not_found=False
+        )
+        return kind or self.env["mail.activity.type"]
 
     def _action_done(self, feedback=False, attachment_ids=None):
         """Refuse to tick off an approval: that would look like one, and be none."""
@@ -23,9 +60,7 @@ class MailActivity(models.Model):
 
         :raise RedirectWarning: with a button that leads to the decision
         """
-        kind = self.env.ref(
-            "order_invoice_cycle.mail_activity_type_approval", raise_if_not_found=False
-        )
+        kind = self._get_approval_kind()
         if self.env.su or not kind:
             return
         for activity in self.filtered(lambda a: a.activity_type_id == kind):

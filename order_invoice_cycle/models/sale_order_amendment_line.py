@@ -88,16 +88,56 @@ class CycleScheduleLine(models.Model):
             values.pop("date_due")
         return values
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Refuse to add payments to a confirmed schedule."""
+        if not self.env.su:
+            ids = {vals["order_id"] for vals in vals_list if vals.get("order_id")}
+            self._check_not_confirmed(self.env["sale.order"].browse(ids))
+        return super().create(vals_list)
+
     def write(self, vals):
-        """Refuse to change what was invoiced in an amendment."""
-        if not self.env.su and set(vals) & (set(SCHEDULE_TERMS_FIELDS) - {"sequence"}):
+        """Refuse to change what was confirmed, or was invoiced in an amendment."""
+        names = set(vals) & set(SCHEDULE_TERMS_FIELDS)
+        if not self.env.su and names:
+            self._check_not_confirmed(self.order_id, names)
+        if not self.env.su and names - {"sequence"}:
             self._check_not_settled()
         return super().write(vals)
+
+    def unlink(self):
+        """Refuse to take payments out of a confirmed schedule."""
+        if not self.env.su:
+            self._check_not_confirmed(self.order_id)
+        return super().unlink()
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_settled(self):
         if not self.env.su:
             self._check_not_settled()
+
+    def _check_not_confirmed(self, orders, names=()):
+        """Say what to do instead; without this, core says that a right is missing.
+
+        :param orders: the orders of the payments
+        :param names: fields that were to be changed; none for whole payments
+        """
+        confirmed = orders.filtered(lambda order: order.state == "sale")[:1]
+        if not confirmed:
+            return
+        labels = sorted(
+            self._fields[name]._description_string(self.env) for name in names
+        )
+        raise UserError(
+            self.env._(
+                "The schedule of order %(order)s is confirmed by the customer, so "
+                "%(what)s cannot be changed. “Amend” offers the customer another "
+                "schedule; “Hold” and “Skip” need no amendment.",
+                order=confirmed.name,
+                what=", ".join(f"“{label}”" for label in labels)
+                or self.env._("its payments"),
+            )
+        )
 
     def _check_not_settled(self):
         for line in self:

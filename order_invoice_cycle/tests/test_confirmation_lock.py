@@ -113,8 +113,6 @@ class TestConfirmedTerms(CycleCommon):
                 lambda own, command=command: own.write(
                     {"schedule_line_ids": [command]}
                 ),
-                # Nobody has the right to write it; the form does not offer it.
-                words="",
             )
         self.assertGreaterEqual(refused, 30)
         self.assertEqual((order.terms_hash, recurring.terms_hash), agreed)

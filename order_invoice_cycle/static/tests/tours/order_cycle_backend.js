@@ -111,6 +111,49 @@ registry.category("web_tour.tours").add("cycle_approver_approves", {
     ],
 });
 
+registry.category("web_tour.tours").add("cycle_approver_rejects_in_activity", {
+    steps: () => [
+        {
+            content: "The activity offers the decision, and nothing that decides nothing",
+            trigger:
+                ".o-mail-Activity:has(.o_cycle_activity_approve):not(:has(.o-mail-Activity-markDone))",
+        },
+        {
+            content: "Reject",
+            trigger: ".o_cycle_activity_reject",
+            run: "click",
+        },
+        {
+            content: "Say why",
+            trigger: ".modal .o_field_widget[name=comment] textarea",
+            run: "edit Too cheap",
+        },
+        {
+            trigger: ".modal button[name=action_decide]:visible",
+            run: "click",
+        },
+        {
+            content: "The order shows it",
+            trigger: "body:not(:has(.modal)):not(:has(.o_cycle_activity_reject))",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("cycle_approver_approves_in_activity", {
+    steps: () => [
+        {
+            content: "Approve in the activity",
+            trigger: ".o_cycle_activity_approve",
+            run: "click",
+        },
+        {
+            content: "Nothing is asked any more",
+            trigger:
+                ".o-mail-Chatter:not(:has(.o_cycle_activity_approve)):not(:has(.o-mail-Activity))",
+        },
+    ],
+});
+
 registry.category("web_tour.tours").add("cycle_billing_publishes", {
     steps: () => [
         {
