@@ -14,6 +14,7 @@ RECURRENCE_FIELDS = [
     "recurrence_unit",
     "recurrence_count",
     "recurrence_in_advance",
+    "recurrence_day",
 ]
 
 

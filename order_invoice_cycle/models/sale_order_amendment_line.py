@@ -63,6 +63,8 @@ class CycleScheduleLine(models.Model):
             "period_start": self.period_start,
             "period_end": self.period_end,
             "period_share": self.period_share,
+            # What an index has made of the prices holds for the new ones as well.
+            "price_factor": self.price_factor,
             "term_number": self.term_number,
             "date_due": self.date_due,
         }

@@ -102,7 +102,8 @@ class AmountsCommon(CycleCommon):
         for base_line in order._get_rounded_base_lines():
             for tax in base_line["tax_details"]["taxes_data"]:
                 expected[tax["tax"]] += tax["tax_amount_currency"]
-        for line in moves.line_ids.filtered("tax_line_id"):
+        items = moves.line_ids.filtered("tax_line_id")
+        for line in items.filtered(lambda item: item.display_type != "rounding"):
             booked[line.tax_line_id] -= line.amount_currency
         for tax in expected | booked:
             difference = expected[tax] - booked[tax]

@@ -261,10 +261,28 @@ class TestAmendment(CycleCommon):
         self.assertSame(order, amendment)
         lines = order.schedule_line_ids.filtered(lambda x: x.term_number == 1)
         self.assertEqual(lines.mapped("amount_total"), [1230.0] + [1353.0] * 3)
+
+    def test_periods_of_a_recurring_order_are_not_counted_anew(self):
+        """Each is refused by its name; the order ends, and a new one begins."""
+        order = self._create_running(plan="quarterly")
         amendment = self._amend(order)
-        amendment.recurrence_count = 8
-        with self.assertRaisesRegex(UserError, "keeps “Periods per term”"):
-            amendment.action_submit_for_approval()
+        for name, value in {
+            "service_date_start": "2027-02-01",
+            "service_date_end": "2027-12-31",
+            "recurrence_interval": 2,
+            "recurrence_unit": "year",
+            "recurrence_count": 8,
+            "recurrence_in_advance": not order.recurrence_in_advance,
+            "recurrence_day": 10,
+        }.items():
+            label = order._fields[name]._description_string(self.env)
+            before = amendment[name]
+            with self.subTest(name):
+                amendment[name] = value
+                with self.assertRaisesRegex(UserError, f"keeps “{label}” of order"):
+                    amendment.action_submit_for_approval()
+            amendment[name] = before
+        self.assertFalse(amendment._get_amendment_problem())
 
     # === BELOW WHAT IS INVOICED === #
 

@@ -108,6 +108,30 @@ class TestRenewalNotice(RecurringCommon):
             ("2027-04-15", "2027-04-29", 676.5),
         )
 
+    def test_amendment_shows_and_bills_the_price_an_index_made(self):
+        """In the same term as a pause: each of them counts once."""
+        order = self._running(price_index="percent", price_index_percent=10)
+        self._renew("2027-03-16")
+        order.action_pause("2027-05-15")
+        order.action_resume("2027-05-30")
+        action = order.with_user(self.user_sales).action_amend()
+        amendment = self.env["sale.order"].browse(action["res_id"])
+        amendment.order_line.price_unit = 2000.0
+        shown = self._get_periods(amendment)
+        self._confirm(self._approve(amendment))
+        self.assertEqual(order.applied_amendment_id, amendment)
+        present = order.schedule_line_ids.filtered(
+            lambda line: line.term_number <= order.term_number
+        )
+        self.assertEqual(self._get_periods(amendment), shown)
+        billed = [row for row in self._get_periods(order) if row in shown]
+        self.assertEqual(len(billed), len(present))
+        # 2,200.00 a month, of which 16 of 31 days are billed once, plus 23 %
+        totals = present.sorted("sequence").mapped("amount_total")
+        self.assertEqual(totals, [2460.0] * 3 + [2706.0, 1396.65, 2706.0])
+        drafts = self._draft(order, "2027-07-01")
+        self.assertEqual(sum(drafts.mapped("amount_total")), sum(totals))
+
     def test_price_is_rounded_as_the_currency_asks(self):
         yen = self.env["res.currency"].with_context(active_test=False)
         yen = yen.search([("name", "=", "JPY")])

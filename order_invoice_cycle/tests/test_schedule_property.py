@@ -42,16 +42,19 @@ class TestScheduleProperty(AmountsCommon):
     def setUpClass(cls):
         super().setUpClass()
         cls.figures = Counter()
-        cls.cash_rounding = cls.env["account.cash.rounding"].create(
-            {
-                "name": "0.05",
-                "rounding": 0.05,
-                "strategy": "add_invoice_line",
-                "rounding_method": "HALF-UP",
-                "profit_account_id": cls.company_data["default_account_revenue"].id,
-                "loss_account_id": cls.company_data["default_account_expense"].id,
-            }
-        )
+        cls.cash_roundings = {
+            strategy: cls.env["account.cash.rounding"].create(
+                {
+                    "name": f"0.05 {strategy}",
+                    "rounding": 0.05,
+                    "strategy": strategy,
+                    "rounding_method": "HALF-UP",
+                    "profit_account_id": cls.company_data["default_account_revenue"].id,
+                    "loss_account_id": cls.company_data["default_account_expense"].id,
+                }
+            )
+            for strategy in ("add_invoice_line", "biggest_tax")
+        }
 
     @classmethod
     def tearDownClass(cls):
@@ -66,19 +69,22 @@ class TestScheduleProperty(AmountsCommon):
             moves |= self._publish(self._draft(order))
         return moves
 
-    def _round_cash(self, order):
+    def _round_cash(self, order, strategy):
         drafts = self._draft(order)
-        drafts.invoice_cash_rounding_id = self.cash_rounding
+        drafts.invoice_cash_rounding_id = self.cash_roundings[strategy]
         return drafts
 
     def assertIsTheOrder(self, order, moves):
         """The invoices are the order: untaxed, each tax, total; cash rounding aside."""
         rounding = moves.line_ids.filtered(lambda x: x.display_type == "rounding")
         rounded = sum(rounding.mapped("amount_currency"))
+        # The biggest tax may be chosen to take it.
+        in_tax = rounding.filtered("tax_line_id")
+        tax_rounded = sum(in_tax.mapped("amount_currency"))
         currency = order.currency_id
         for field, extra in (
-            ("amount_untaxed", rounded),
-            ("amount_tax", 0.0),
+            ("amount_untaxed", rounded - tax_rounded),
+            ("amount_tax", tax_rounded),
             ("amount_total", rounded),
         ):
             total = currency.round(sum(moves.mapped(field)) + extra)
@@ -93,7 +99,7 @@ class TestScheduleProperty(AmountsCommon):
         st.lists(st.integers(1, 60), max_size=4),
         CURRENCIES,
         METHODS,
-        st.booleans(),
+        st.sampled_from([None, "add_invoice_line", "biggest_tax"]),
     )
     def test_instalments_are_the_order(self, content, shares, currency, method, cash):
         self.company.tax_calculation_rounding_method = method
@@ -107,7 +113,8 @@ class TestScheduleProperty(AmountsCommon):
         self._confirm(self._approve(order))
         self.assertAddsUp(order, order.schedule_line_ids)
         if cash:
-            self._round_cash(order)
+            self._round_cash(order, cash)
+            self.figures[f"rounded by {cash}"] += 1
         self.assertIsTheOrder(order, self._bill_all(order))
 
     @settings(**RUN)
