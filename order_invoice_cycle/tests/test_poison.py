@@ -154,7 +154,7 @@ class TestPoison(PoisonCommon):
         self.assertEqual(set((moves - bad).mapped("state")), {"posted"})
         self.assertEqual(bad.state, "draft")
         with (
-            self._raising("account.move", "_cycle_message_render_context", unsent),
+            self._raising("account.move", "_cycle_message_attachments", unsent),
             patch.object(
                 self.registry["ir.actions.report"],
                 "_render_qweb_pdf",

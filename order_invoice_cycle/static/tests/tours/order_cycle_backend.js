@@ -114,7 +114,8 @@ registry.category("web_tour.tours").add("cycle_approver_approves", {
 registry.category("web_tour.tours").add("cycle_approver_rejects_in_activity", {
     steps: () => [
         {
-            content: "The activity offers the decision, and nothing that decides nothing",
+            content:
+                "The activity offers the decision, and nothing that decides nothing",
             trigger:
                 ".o-mail-Activity:has(.o_cycle_activity_approve):not(:has(.o-mail-Activity-markDone))",
         },
