@@ -392,9 +392,10 @@ class TestDrafting(CycleCommon):
                     line.write(values)
         with self.assertRaisesRegex(UserError, f"{monthly.name} is confirmed.*Amend"):
             lines.create({"order_id": monthly.id, "name": "More"})
-        for line in (lines[0], lines[0].sudo()):
-            with self.assertRaisesRegex(UserError, "cannot be deleted"):
-                line.unlink()
+        with self.assertRaisesRegex(UserError, "payments cannot be changed.*Amend"):
+            lines[0].unlink()
+        with self.assertRaisesRegex(UserError, "cannot be deleted.*Amend"):
+            lines[0].sudo().unlink()
 
     def test_terminated_order_bills_its_days_and_no_more(self):
         order = self._confirm(self._approve(self._create_monthly()))
