@@ -217,6 +217,11 @@ class CycleRenewal(models.Model):
         if message.purpose == "renewal":
             self.date_sent = message.date_sent
 
+    def _cycle_message_failed(self, message):
+        if message.purpose == "renewal":
+            # Also when it came back: nobody was told.
+            self.date_sent = False
+
     # === ERASING === #
 
     def _job_document(self):

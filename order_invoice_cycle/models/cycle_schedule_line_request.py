@@ -145,6 +145,9 @@ class CycleScheduleLine(models.Model):
     def _cycle_message_attachments(self, message):
         return self.request_pdf_id
 
+    def _cycle_message_failed(self, message):
+        self.date_requested = False
+
     def _cycle_message_sent(self, message):
         self.date_requested = message.date_sent
         self.order_id._message_log(

@@ -48,6 +48,11 @@ class TestRenewalNotice(RecurringCommon):
         for text in ("15 Apr 2027", "14 Jul 2027", "15 Mar 2027", "1,230.00"):
             self.assertIn(text, body)
         self.assertTrue(renewal.date_sent)
+        message = self.env["cycle.message"].search(
+            [("res_model", "=", renewal._name), ("res_id", "=", renewal.id)]
+        )
+        message.sudo()._set_failed("It came back.")
+        self.assertFalse(renewal.date_sent)
 
     def test_setting_moves_the_day_on_which_customers_are_told(self):
         order = self._running()
