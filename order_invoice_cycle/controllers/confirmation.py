@@ -9,10 +9,16 @@ from odoo.http import content_disposition, request
 from ..tools.colour import brand_colours
 from . import visitor, visitor_session
 from .answer import neutral_page, page, redirect, secure
-from .confirmation_form import FORM_LIMIT, NAME_LENGTHS, TEXT_LIMIT, Answer
+from .confirmation_form import (
+    FORM_LIMIT,
+    NAME_LENGTHS,
+    TEXT_LIMIT,
+    Answer,
+    get_code_problem,
+)
 from .turn import take_turn
 
-FORM_PATH = re.compile(r"/order/review/(\d+)/(accept|comment|decline)/?")
+FORM_PATH = re.compile(r"/order/review/(\d+)/(accept|comment|decline|code)/?")
 
 
 class Visit(NamedTuple):
@@ -97,6 +103,18 @@ class OrderConfirmation(http.Controller):
     def decline(self, confirmation_id, **form):
         """Decline the offer."""
         return self._answer(confirmation_id, Answer.from_form("decline", form))
+
+    @http.route(
+        "/order/review/<confirmation_id>/code",
+        type="http",
+        auth="public",
+        methods=["POST"],
+        max_content_length=FORM_LIMIT,
+        sitemap=False,
+    )
+    def send_code(self, confirmation_id, **form):
+        """Mail the code that a large order is confirmed with; keep what was typed."""
+        return self._answer(confirmation_id, Answer.from_form("code", form))
 
     @http.route(
         "/order/review/<confirmation_id>/pdf",
@@ -187,6 +205,11 @@ class OrderConfirmation(http.Controller):
             # The tick was for other terms.
             answer = answer._replace(is_authorised=False)
             return self._show(visit, answer=answer, is_stale=True, status=409)
+        problem = get_code_problem(confirmation.env, result)
+        if problem:
+            return self._show(visit, answer=answer, problem=problem, status=422)
+        if answer.action == "code":
+            return self._show(visit, answer=answer, is_code_sent=True)
         return redirect(f"/order/review/{confirmation.id}")
 
     def _show_outcome(self, visit, answer):
@@ -195,7 +218,9 @@ class OrderConfirmation(http.Controller):
         The same answer again gets what the first one got.
         """
         confirmation = visit.confirmation
-        if confirmation._has_answer(answer.action, answer.name, answer.text):
+        if answer.action == "code" or confirmation._has_answer(
+            answer.action, answer.name, answer.text
+        ):
             return redirect(f"/order/review/{confirmation.id}")
         is_late = answer.action == "accept" and (
             confirmation._get_page_state() == "confirmed"
@@ -226,8 +251,11 @@ class OrderConfirmation(http.Controller):
                 answer.terms_hash,
                 answer.name,
                 note=confirmation._get_statement(),
+                code=answer.code,
                 **evidence,
             )
+        if answer.action == "code":
+            return confirmation._ask_for_code()
         take = (
             confirmation._comment
             if answer.action == "comment"
@@ -239,7 +267,8 @@ class OrderConfirmation(http.Controller):
         """Return the page of a link, in its recipient's language.
 
         :param answer: what was typed, to be shown again
-        :param notes: what to say about it: ``problem``, ``is_stale``, ``is_refused``
+        :param notes: what to say about it: ``problem``, ``is_stale``, ``is_refused``,
+            ``is_code_sent``
         """
         confirmation = visit.confirmation
         state = confirmation._get_page_state()

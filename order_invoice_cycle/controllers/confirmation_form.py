@@ -6,6 +6,7 @@ from ..tools.mail import clean_header, clean_text
 
 NAME_LENGTHS = (2, 100)
 TEXT_LIMIT = 2000
+CODE_LIMIT = 20
 # Larger than any honest answer, smaller than anything that could hurt.
 FORM_LIMIT = 64 * 1024
 
@@ -27,6 +28,7 @@ class Answer(NamedTuple):
     is_authorised: bool = False
     is_robot: bool = False
     nonce: str = ""
+    code: str = ""
 
     @classmethod
     def from_form(cls, action, form):
@@ -39,6 +41,7 @@ class Answer(NamedTuple):
             is_authorised=bool(_get_text(form, "authorised")),
             is_robot=bool(_get_text(form, "website")),
             nonce=_get_text(form, "nonce"),
+            code=clean_header(_get_text(form, "code"), limit=CODE_LIMIT),
         )
 
     def get_problem(self, env, seconds, min_seconds):
@@ -60,6 +63,8 @@ class Answer(NamedTuple):
         """
         if self.is_robot:
             return Problem("website", env._("Please leave the field “Website” empty."))
+        if self.action == "code":
+            return None
         return self._get_name_problem(env) or (
             self._get_tick_problem(env)
             if self.action == "accept"
@@ -121,6 +126,33 @@ class Answer(NamedTuple):
                 ),
             )
         return None
+
+
+def get_code_problem(env, result):
+    """Return what is wrong with a code, or with asking for one; None when nothing is.
+
+    :param env: environment, for the language of the sentence
+    :param result: what the confirmation said, see ``cycle.confirmation._confirm`` and
+        ``_ask_for_code``
+    """
+    texts = {
+        "code_missing": lambda: env._("Please enter the code from our e-mail."),
+        "code_wrong": lambda: env._(
+            "This is not the code in our latest e-mail. Please check it and try again."
+        ),
+        "code_void": lambda: env._(
+            "This code is no longer valid: it is too old, or was entered wrong too "
+            "often. Please ask for a new one."
+        ),
+        "code_too_soon": lambda: env._(
+            "A code is on its way. Please wait a minute before you ask for another."
+        ),
+        "code_too_many": lambda: env._(
+            "No more codes can be sent for this link. Please contact us, and we send "
+            "you a new one."
+        ),
+    }
+    return Problem("code", texts[result]()) if result in texts else None
 
 
 def _get_text(form, key):

@@ -21,6 +21,7 @@ from . import cycle_confirmation_snapshot
 from . import cycle_confirmation_trace
 from . import cycle_confirmation_verify
 from . import cycle_confirmation_nudge
+from . import cycle_confirmation_code
 from . import cycle_confirmation_form
 from . import cycle_confirmation_page
 from . import cycle_confirmation_reply

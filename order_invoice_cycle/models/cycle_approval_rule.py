@@ -89,7 +89,7 @@ class CycleApprovalRule(models.Model):
     def _filter_matching(self, order):
         """Return the rules of ``self`` that ask for the approval of ``order``."""
         currency = order.company_id.currency_id
-        amount = order.amount_total / (order.currency_rate or 1.0)
+        amount = order._get_amount_in_company_currency()
         discount = max(order.order_line.mapped("discount"), default=0.0)
         return self.filtered(
             lambda rule: (

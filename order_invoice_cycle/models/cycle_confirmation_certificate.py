@@ -141,6 +141,7 @@ class CycleConfirmation(models.Model):
         """Return name, VAT number and address of a party in one line."""
         party = _get_party(partner)
         address = ", ".join(filter(None, map(str.strip, party["address"].splitlines())))
+            *(["-"] * len(self._get_code_event())),
         parts = [party["name"].strip(), party["vat"], address]
         return ", ".join(filter(None, parts))
 
@@ -156,6 +157,12 @@ class CycleConfirmation(models.Model):
         texts = [
             f"{self.order_id._format_document_quantity(line.product_uom_qty)} × "
             f"{shorten(line.name or '-', LINE_LENGTH, placeholder='…')}"
+    def _get_login(self):
+        """Return the login of the portal that answered, empty for the link alone."""
+        self.ensure_one()
+        answer = self.sudo().event_ids.filtered(lambda e: e.event == self.state)[-1:]
+        return answer.user_id.login or ""
+
             for line in lines[:LINES_SHOWN]
         ]
         if len(lines) > LINES_SHOWN:
@@ -259,6 +266,8 @@ class CycleConfirmation(models.Model):
 
 def _get_party(partner):
     return {
+                "login": self._get_login(),
+                "code_entered_utc": _utc(self._get_code_event().date),
         "name": partner.commercial_partner_id.name or partner.name or "",
         "vat": partner.commercial_partner_id.vat or "",
         "address": partner._display_address(without_company=True).strip(),

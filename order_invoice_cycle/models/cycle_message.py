@@ -15,6 +15,8 @@ RELEASING_GROUPS = (
     "order_invoice_cycle.group_cycle_billing,"
     "order_invoice_cycle.group_cycle_collections"
 )
+# Purposes for which a customer sits in front of a page and waits.
+URGENT = ("code",)
 
 
 class CycleMessage(models.Model):
@@ -45,6 +47,7 @@ class CycleMessage(models.Model):
         [
             ("confirmation", "Confirmation link"),
             ("nudge", "Reminder of the link"),
+            ("code", "Code to confirm"),
             ("receipt", "Confirmation receipt"),
             ("renewal", "Renewal announced"),
             ("renewal_refused", "Refusal acknowledged"),
@@ -93,6 +96,9 @@ class CycleMessage(models.Model):
         "failed": {"queued", "cancelled"},
         "uncertain": {"queued", "sent", "failed", "cancelled"},
     }
+    is_urgent = fields.Boolean(
+        readonly=True, help="Somebody waits for it: it goes out before the others."
+    )
     attempts = fields.Integer(readonly=True)
     date_claimed = fields.Datetime(readonly=True)
     date_sent = fields.Datetime(readonly=True)
@@ -137,6 +143,7 @@ class CycleMessage(models.Model):
             "purpose": purpose,
             "mail_template_id": template.id,
             "subject": template.name,
+            "is_urgent": purpose in URGENT,
         }
         missing = [pair for pair in recipients if pair not in queued]
         created = outbox.create(

@@ -68,7 +68,7 @@ class CycleMessage(models.Model):
             get_domain,
             None,
             cron=CRON,
-            order="id",
+            order="is_urgent desc, id",
             batch_size=20,
             then=lambda messages: messages._send(get_domain, now),
         )

@@ -49,6 +49,12 @@ class ResCompany(models.Model):
         help="The customer receives the confirmation link as soon as the last "
         "approver has approved.",
     )
+    cycle_code_amount = fields.Monetary(
+        string="Ask for a code from this amount on",
+        help="Who confirms an order of this total or more, in the company's currency "
+        "and with taxes, also enters a code that is sent to the address of the link. "
+        "0: never.",
+    )
     cycle_nudge_days = fields.Integer(
         string="Remind of the link after (days)",
         default=3,
@@ -86,6 +92,11 @@ class ResCompany(models.Model):
     )
 
     _cycle_nudge_days_not_negative = models.Constraint(
+    _cycle_code_amount_not_negative = models.Constraint(
+        "CHECK (cycle_code_amount >= 0)",
+        "The amount from which a code is asked for cannot be negative; 0 switches it "
+        "off.",
+    )
         "CHECK (cycle_nudge_days >= 0 AND cycle_nudge_expiry_days >= 0)",
         "The days of the reminders of a link cannot be negative; 0 switches them off.",
     )

@@ -22,6 +22,14 @@ class ResConfigSettings(models.TransientModel):
     cycle_auto_send_confirmation = fields.Boolean(
         related="company_id.cycle_auto_send_confirmation", readonly=False
     )
+    cycle_currency_id = fields.Many2one(
+        related="company_id.currency_id", string="Company currency"
+    )
+    cycle_code_amount = fields.Monetary(
+        related="company_id.cycle_code_amount",
+        currency_field="cycle_currency_id",
+        readonly=False,
+    )
     cycle_nudge_days = fields.Integer(
         related="company_id.cycle_nudge_days", readonly=False
     )

@@ -174,6 +174,14 @@ class SaleOrder(models.Model):
         self.ensure_one()
         return canonical_json(self._get_terms())
 
+    def _get_amount_in_company_currency(self):
+        """Return the total with taxes, in the company's currency at the order's rate.
+
+        What the limits of rules and settings are compared with.
+        """
+        self.ensure_one()
+        return self.amount_total / (self.currency_rate or 1.0)
+
     # === STAGE === #
 
     @api.depends(

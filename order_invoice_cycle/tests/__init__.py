@@ -15,6 +15,7 @@ from . import test_confirmation
 from . import test_confirmation_evidence
 from . import test_certificate
 from . import test_confirmation_nudge
+from . import test_confirmation_code
 from . import test_confirmation_lock
 from . import test_confirmation_on_behalf
 from . import test_confirmation_other_site

@@ -27,7 +27,7 @@ class TestPageForm(ConfirmationPageCase):
         self.assertEqual(response.status_code, status, form)
         self.assertSecured(response)
         self.assertIn('value="Anna &amp; Co"', response.text)
-        if action != "accept":
+        if action in ("comment", "decline"):
             self.assertIn("Later &lt;please&gt;", response.text)
         self.assertIn("Your answer was not sent.", self._get_text(response))
         self.assertEqual(self._get_traces(), traces)
@@ -44,7 +44,7 @@ class TestPageForm(ConfirmationPageCase):
         self.session = session
         expired = "0" * 40 + f"o{int(time.time()) - 60}"
         for token in (None, "", "x", "ż", foreign, expired, "0" * 40 + "o9999999999"):
-            for action in ("accept", "comment", "decline"):
+            for action in ("accept", "comment", "decline", "code"):
                 self._check_given_back(400, action, csrf_token=token)
 
     @mute_logger("odoo.http")

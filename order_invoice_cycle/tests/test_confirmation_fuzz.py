@@ -39,7 +39,16 @@ TEXTS = (
     "٣",
     "😀",
 )
-FIELDS = ("name", "text", "authorised", "website", "nonce", "csrf_token", "name[]")
+FIELDS = (
+    "name",
+    "text",
+    "code",
+    "authorised",
+    "website",
+    "nonce",
+    "csrf_token",
+    "name[]",
+)
 
 
 @tagged("post_install", "-at_install")

@@ -169,7 +169,7 @@ class TestPageStrangers(ConfirmationPageCase):
                     self.assertNotIn(canary, response.text, path)
                     asked += 1
             if order not in own:
-                for action in ("accept", "comment", "decline"):
+                for action in ("accept", "comment", "decline", "code"):
                     response = self._post(action, path=link, name="Anna Nowak")
                     self.assertEqual(response.status_code, 404)
                     self.assertNotIn(canary, response.text)

@@ -100,6 +100,12 @@ class TestPageStatesPhone(CustomerBrowserCase):
             self._look_again(browser, "commented_answered", "Thank you")
             self.confirmation = self._get_confirmation(self.anna).sudo()
             self._look_again(browser, "changed", "Please review")
+            self.company.cycle_code_amount = 1
+            self._look_again(browser, "code", "Send me a code")
+            self.confirmation._ask_for_code()
+            self._send_messages()
+            self._look_again(browser, "code_sent", "Code from our e-mail")
+            self.company.cycle_code_amount = 0
             self._look(browser, self._get_link(self.piotr), "Please review")
             self.confirmation._confirm(self.confirmation.terms_hash, "Anna Nowak")
             self._send_messages()

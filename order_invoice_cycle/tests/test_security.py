@@ -22,6 +22,7 @@ ACCESS = {
         "manager": "rwcu",
     },
     "cycle.confirmation": ALL_READ,
+    "cycle.confirmation.code": {"manager": "r"},
     "cycle.confirmation.event": ALL_READ,
     "cycle.confirmation.token": {"manager": "r"},
     "cycle.confirmation.trace": {"manager": "r"},
@@ -342,6 +343,10 @@ class TestSecurity(CycleCommon):
         )
         event = order.confirmation_ids.sudo()._log_event("opened", ip="192.0.2.7")
         order.confirmation_ids.sudo()._issue_nudge_token()
+        codes = order.confirmation_ids.sudo().code_ids
+        code = codes.create(
+            {"confirmation_id": order.confirmation_ids.id, "date_asked": "2027-02-01"}
+        )
         health = self.env["cycle.health"].sudo()
         health._make_rows()
         pause = (
@@ -380,6 +385,7 @@ class TestSecurity(CycleCommon):
         return [
             health.search([("company_id", "=", self.company.id)], limit=1).sudo(False),
             order.confirmation_ids.sudo().token_ids.sudo(False),
+            code.sudo(False),
             pause.sudo(False),
             index,
             index.entry_ids,
