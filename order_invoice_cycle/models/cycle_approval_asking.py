@@ -125,11 +125,7 @@ class CycleApproval(models.Model):
         self.ensure_one()
         order = self.order_id
         excluded = order._get_excluded_approvers(self.requester_id)
-        rule = self.rule_id
-        managers = self.env.ref("order_invoice_cycle.group_cycle_manager").sudo()
-        return rule._get_group_approvers(
-            rule.escalation_group_id, excluded, order
-        ) or rule._get_group_approvers(managers, excluded, order)
+        return self.rule_id._get_escalation_approvers(excluded, order)
 
     def _get_escalation_text(self, new, now):
         late = self.date_deadline and self.date_deadline <= now

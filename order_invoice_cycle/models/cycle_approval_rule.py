@@ -124,9 +124,15 @@ class CycleApprovalRule(models.Model):
         )
 
     def _get_escalation_approvers(self, excluded, order):
-        """Return who is asked when the rule's approvers cannot or do not decide."""
+        """Return who is asked when the rule's approvers cannot or do not decide.
+
+        The rule's escalation group, or the managers of the order cycle.
+        """
         self.ensure_one()
-        return self._get_group_approvers(self.escalation_group_id, excluded, order)
+        managers = self.env.ref("order_invoice_cycle.group_cycle_manager").sudo()
+        return self._get_group_approvers(
+            self.escalation_group_id, excluded, order
+        ) or self._get_group_approvers(managers, excluded, order)
 
     @api.model
     def _get_group_approvers(self, group, excluded, order):

@@ -12,12 +12,14 @@ class CycleConfirmation(models.Model):
 
         :return: ``open`` (an answer is awaited), ``confirmed``, ``commented``,
             ``declined``, ``stale`` (the offer changed), ``cancelled`` (the order is),
-            ``expired`` or ``closed`` (nothing may be said about it: revoked, not sent)
+            ``expired``, ``revoked`` or ``closed`` (it was never sent)
         """
         self.ensure_one()
         order = self.order_id
-        if self.state == "revoked" or not self._has_gone_out():
+        if not self._has_gone_out():
             return "closed"
+        if self.state == "revoked":
+            return "revoked"
         if order.date_amended:
             # What counts is the order that took the amendment over.
             is_running = order.amendment_of_id.state == "sale"
@@ -135,7 +137,9 @@ class SaleOrder(models.Model):
         self.ensure_one()
         links = (
             self._get_terms_source()
-            .confirmation_ids.filtered(lambda link: link._get_page_state() != "closed")
+            .confirmation_ids.filtered(
+                lambda link: link._get_page_state() not in ("closed", "revoked")
+            )
             .sorted("id", reverse=True)
         )
         if user._is_internal():

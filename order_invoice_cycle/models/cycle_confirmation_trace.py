@@ -109,12 +109,18 @@ class CycleConfirmation(models.Model):
 
     @api.model
     def _get_traces_to_erase_domain(self, now):
-        """Return the domain of the confirmations with a trace older than is kept."""
+        """Return the domain of the confirmations with a trace older than is kept.
+
+        :param datetime now: the time it counts as (UTC)
+        """
         kept_since = now - timedelta(days=self.env.company.cycle_trace_days)
+        needed = self.env["sale.order"]._get_evidence_needed_domain(kept_since)
         return Domain.AND(
             [
                 [("company_id", "=", self.env.company.id)],
                 [("trace_ids.date", "<", kept_since)],
+                Domain("order_id", "not any", needed),
+                Domain("order_id.amendment_of_id", "not any", needed),
                 Domain("job_retry_at", "=", False) | Domain("job_retry_at", "<=", now),
             ]
         )
@@ -149,3 +155,26 @@ class CycleConfirmation(models.Model):
         )
         traces.unlink()
         self._job_succeeded()
+
+
+class SaleOrder(models.Model):
+    _inherit = "sale.order"
+
+    @api.model
+    def _get_evidence_needed_domain(self, since):
+        """Return the domain of the orders that somebody may still dispute.
+
+        They run, something of them is to be paid, or was paid not long ago.
+
+        :param datetime since: until when the last payment is long ago (UTC)
+        """
+        unpaid = [
+            ("state", "=", "posted"),
+            ("payment_state", "in", ("not_paid", "in_payment", "partial")),
+        ]
+        payments = "schedule_line_ids.move_ids.line_ids.matched_credit_ids"
+        return (
+            Domain("cycle_stage", "=", "confirmed")
+            | Domain("schedule_line_ids.move_ids", "any", unpaid)
+            | Domain(f"{payments}.max_date", ">=", since.date())
+        )

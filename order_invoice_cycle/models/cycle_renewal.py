@@ -229,12 +229,17 @@ class CycleRenewal(models.Model):
 
     @api.model
     def _get_traces_to_erase_domain(self, now):
-        """Return the domain of the renewals whose answer's trace is kept no longer."""
+        """Return the domain of the renewals whose answer's trace is kept no longer.
+
+        :param datetime now: the time it counts as (UTC)
+        """
         kept_since = now - timedelta(days=self.env.company.cycle_trace_days)
+        needed = self.env["sale.order"]._get_evidence_needed_domain(kept_since)
         return Domain.AND(
             [
                 [("company_id", "=", self.env.company.id)],
                 [("date_decided", "<", kept_since.date())],
+                Domain("order_id", "not any", needed),
                 Domain("decided_ip", "!=", False)
                 | Domain("decided_user_agent", "!=", False),
                 Domain("job_retry_at", "=", False) | Domain("job_retry_at", "<=", now),

@@ -1,8 +1,35 @@
 from odoo import models
 
+QUOTATIONS = (
+    "sale.report_saleorder",
+    "sale.report_saleorder_raw",
+    "sale.report_saleorder_pro_forma",
+)
+
 
 class IrActionsReport(models.Model):
     _inherit = "ir.actions.report"
+
+    def _pre_render_qweb_pdf(self, report_ref, res_ids=None, data=None):
+        self._check_may_print(report_ref, res_ids)
+        return super()._pre_render_qweb_pdf(report_ref, res_ids=res_ids, data=data)
+
+    def _render_qweb_html(self, report_ref, docids, data=None):
+        self._check_may_print(report_ref, docids)
+        return super()._render_qweb_html(report_ref, docids, data=data)
+
+    def _render_qweb_text(self, report_ref, docids, data=None):
+        self._check_may_print(report_ref, docids)
+        return super()._render_qweb_text(report_ref, docids, data=data)
+
+    def _check_may_print(self, report_ref, res_ids):
+        """Raise for core's quotation of an order that only the cycle's link shows.
+
+        :raise UserError: naming the order and what to do instead
+        """
+        report = self._get_report(report_ref)
+        if report.report_name in QUOTATIONS:
+            self.env["sale.order"].browse(res_ids)._refuse_to_print()
 
     def _build_wkhtmltopdf_args(self, *args, **kwargs):
         """Render without the delay for scripts, which the documents of the cycle lack.

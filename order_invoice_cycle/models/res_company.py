@@ -71,7 +71,8 @@ class ResCompany(models.Model):
         string="Keep IP address and browser for (days)",
         default=180,
         help="IP address and browser of a customer who confirms are personal data: "
-        "they are erased after that many days. The evidence stays valid without them.",
+        "they are erased that many days after the order has ended and is paid. The "
+        "evidence stays valid without them.",
     )
     cycle_allow_self_approval = fields.Boolean(
         string="Allow approving one's own orders",
@@ -91,12 +92,12 @@ class ResCompany(models.Model):
         "term and price, this many days before the last day for notice.",
     )
 
-    _cycle_nudge_days_not_negative = models.Constraint(
     _cycle_code_amount_not_negative = models.Constraint(
         "CHECK (cycle_code_amount >= 0)",
         "The amount from which a code is asked for cannot be negative; 0 switches it "
         "off.",
     )
+    _cycle_nudge_days_not_negative = models.Constraint(
         "CHECK (cycle_nudge_days >= 0 AND cycle_nudge_expiry_days >= 0)",
         "The days of the reminders of a link cannot be negative; 0 switches them off.",
     )

@@ -185,6 +185,7 @@ class SaleOrder(models.Model):
         order.approval_ids._set_superseded()
         order.confirmation_ids._set_superseded()
         order._close_approval_activities()
+        order._write_out_linked_terms()
         order.terms_version += 1
         rules = self.env["cycle.approval.rule"].sudo().search([])
         rules = rules._filter_matching(order)

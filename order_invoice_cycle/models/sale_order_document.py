@@ -1,9 +1,7 @@
 from datetime import timedelta
 
-from lxml import etree, html
-
 from odoo import models
-from odoo.tools import float_round, format_date, formatLang, html_sanitize
+from odoo.tools import float_round, format_date, formatLang
 
 from ..tools.schedule import period, whole_period_days
 
@@ -38,24 +36,6 @@ class SaleOrder(models.Model):
             or float_round(quantity, places) == float_round(quantity, digits)
         )
         return formatLang(self.env, quantity, digits=decimals)
-
-    def _get_document_terms_text(self):
-        """Return the terms text as HTML without styles and without images.
-
-        Neither the page, whose content policy forbids inline styles, nor the PDF,
-        whose renderer would fetch images, may be steered by what the text contains.
-        """
-        self.ensure_one()
-        if not self.note:
-            return ""
-        root = html.fragment_fromstring(str(self.note), create_parent="div")
-        etree.strip_elements(root, "img", "svg", "video", "iframe", with_tail=False)
-        return html_sanitize(
-            html.tostring(root, encoding="unicode"),
-            sanitize_attributes=True,
-            strip_style=True,
-            strip_classes=True,
-        )
 
     def _get_amendment_text(self):
         """Return in one sentence which order this one changes, empty if none."""

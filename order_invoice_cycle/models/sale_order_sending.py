@@ -24,10 +24,17 @@ class SaleOrder(models.Model):
     def _send_order_notification_mail(self, mail_template, *args, **kwargs):
         """Leave out core's notice of an order that the customer has not confirmed.
 
-        Core sends it after an online payment, which must not fail because of it.
+        Core sends it after an online payment, which must not fail because of it. The
+        one of a quotation template waits for core's job: whoever confirms does not wait
+        for its PDF and its mail server.
         """
-        if not self._filter_unconfirmed():
-            super()._send_order_notification_mail(mail_template, *args, **kwargs)
+        if self._filter_unconfirmed():
+            return
+        if self.env.context.get("cycle_defer_mail"):
+            self.pending_email_template_id = mail_template
+            self.env.ref("sale.send_pending_emails_cron").sudo()._trigger()
+            return
+        super()._send_order_notification_mail(mail_template, *args, **kwargs)
 
     def _filter_unconfirmed(self):
         return self.filtered(lambda order: order.payment_mode and order.state != "sale")
@@ -40,6 +47,21 @@ class SaleOrder(models.Model):
                     "Order %(order)s is in the order cycle: the customer receives a "
                     "link of their own instead of the quotation. Use “Submit for "
                     "approval”, then “Send link”.",
+                    order=order.name,
+                )
+            )
+
+    def _refuse_to_print(self):
+        """Raise for an order whose quotation nobody may hand out: it is not confirmed.
+
+        :raise UserError: naming the order and what to do instead
+        """
+        for order in self.exists()._filter_unconfirmed():
+            raise UserError(
+                self.env._(
+                    "Order %(order)s is in the order cycle: until it is confirmed, its "
+                    "PDF goes out with the customer's link only. Use “Preview” to see "
+                    "what the customer will see.",
                     order=order.name,
                 )
             )

@@ -157,10 +157,18 @@ class TestPageAnswer(ConfirmationPageCase):
         self._open()
         self.confirmation.action_revoke()
         traces = self._get_traces()
-        self.assertNeutral(self._get(self.path))
+        pages = [self._get(self.path)]
         for action in ("accept", "comment", "decline"):
-            self.assertNeutral(self._post(action))
+            pages.append(self._post(action))
+        self.assertEqual([page.status_code for page in pages], [200, 409, 409, 409])
+        for page in pages:
+            self.assertSecured(page)
+            self.assertIn("This link was withdrawn", page.text)
+            self.assertNotIn("1,230", page.text)
+            self.assertNotIn(self.customer.name, page.text)
         self.assertEqual(self._get_traces(), traces)
+        self._new_session()
+        self.assertNeutral(self._get(self.path))
 
     # === COMMENT AND DECLINE === #
 

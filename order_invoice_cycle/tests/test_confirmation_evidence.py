@@ -242,6 +242,7 @@ class TestConfirmationTrace(EvidenceCommon):
 
     def test_chain_stays_valid_when_the_traces_are_erased(self):
         confirmation = self._create_chain()
+        confirmation.order_id.action_cancel()
         self.company.cycle_trace_days = 30
         kept_until = confirmation.date_decided + timedelta(days=30)
         hours = {"early": -1, "late": 1}

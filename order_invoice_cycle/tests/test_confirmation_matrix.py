@@ -23,7 +23,7 @@ MATRIX = {
     "superseded": (404, 200, False, False, 404),
     "cancelled": (404, 200, False, False, 404),
     "expired": (404, 200, False, False, 404),
-    "revoked": (404, 404, False, False, 404),
+    "revoked": (404, 200, False, False, 404),
 }
 
 

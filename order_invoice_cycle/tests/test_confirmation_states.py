@@ -123,7 +123,7 @@ class TestPageStatesPhone(CustomerBrowserCase):
             self._revise()
             self._look_again(browser, "superseded", "The offer was changed")
             self.confirmation.write({"state": "revoked"})
-            self._look_again(browser, "neutral", "This link is not valid")
+            self._look_again(browser, "revoked", "This link was withdrawn")
 
     def test_pages_of_refused_and_final_answers_are_sound(self):
         with self._browser() as browser:

@@ -165,6 +165,10 @@ class TestRenewalPage(RenewalPageCase):
         self._refuse()
         self.company.cycle_trace_days = 30
         decided = datetime.combine(self.renewal.date_decided, datetime.min.time())
+        now = decided + timedelta(days=900)
+        self._run_cron("cycle.confirmation", "_cron_erase_traces", now=now)
+        self.assertTrue(self.renewal.decided_ip, "the order runs")
+        self.order.action_cancel()
         for days, is_kept in ((30, True), (31, False)):
             now = decided + timedelta(days=days)
             self._run_cron("cycle.confirmation", "_cron_erase_traces", now=now)
