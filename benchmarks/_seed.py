@@ -128,21 +128,27 @@ def confirm_cycle(orders):
     env = orders.env
     approve(orders)
     now = fields.Datetime.now()
-    env["cycle.confirmation"].sudo().create(
-        [
-            {
-                "order_id": order.id,
-                "partner_id": order.partner_id.id,
-                "email": order.partner_id.email,
-                "version": 1,
-                "terms_hash": order.terms_hash,
-                "state": "confirmed",
-                "date_decided": now,
-                "decided_name": "Bench",
-            }
-            for order in orders
-        ]
+    confirmations = (
+        env["cycle.confirmation"]
+        .sudo()
+        .create(
+            [
+                {
+                    "order_id": order.id,
+                    "partner_id": order.partner_id.id,
+                    "email": order.partner_id.email,
+                    "version": 1,
+                    "terms_hash": order.terms_hash,
+                    "state": "confirmed",
+                    "date_decided": now,
+                    "decided_name": "Bench",
+                }
+                for order in orders
+            ]
+        )
     )
+    for confirmation in confirmations:
+        confirmation._log_event("confirmed", name="Bench")
     orders.write({"state": "sale"})
     orders._start_schedule()
     env.flush_all()

@@ -248,12 +248,16 @@ class CycleConfirmation(models.Model):
     def _set_confirmed(self, name, **evidence):
         # The note of an answer on the page is the wording beside its tick.
         statement = self.channel == "online" and evidence.get("note")
-        self._update_state(
+        decision = self._prepare_decision(name)
+        # The event first: without it no state counts as a confirmation.
+        self._log_event(
             "confirmed",
-            statement=statement,
-            **self._prepare_decision(name, evidence),
+            name=name,
+            date=decision["date_decided"],
+            pdf_sha256=self.pdf_sha256,
+            **evidence,
         )
-        self._log_event("confirmed", name=name, pdf_sha256=self.pdf_sha256, **evidence)
+        self._update_state("confirmed", statement=statement, **decision)
 
     def _comment(self, shown_hash, name, text, **evidence):
         """Hand the customer's comments to sales; see :meth:`_confirm`."""
@@ -262,10 +266,7 @@ class CycleConfirmation(models.Model):
         if refusal:
             return refusal
         self._note_arrival()
-        self._update_state(
-            "commented", comment=text, **self._prepare_decision(name, evidence)
-        )
-        self._log_event("commented", name=name, **{**evidence, "note": text})
+        self._take_note("commented", name, text, evidence)
         self.order_id._take_comments(self, name, text)
         return "done"
 
@@ -276,14 +277,22 @@ class CycleConfirmation(models.Model):
         if refusal:
             return refusal
         self._note_arrival()
-        self._update_state(
-            "declined", comment=reason, **self._prepare_decision(name, evidence)
-        )
-        self._log_event("declined", name=name, **{**evidence, "note": reason})
+        self._take_note("declined", name, reason, evidence)
         self.order_id._take_decline(self, name, reason)
         return "done"
 
-    def _prepare_decision(self, name, evidence):
+    def _take_note(self, state, name, text, evidence):
+        """Record an answer that is a text: comments, or why the offer is declined."""
+        decision = self._prepare_decision(name)
+        self._log_event(
+            state,
+            name=name,
+            date=decision["date_decided"],
+            **{**evidence, "note": text},
+        )
+        self._update_state(state, comment=text, **decision)
+
+    def _prepare_decision(self, name):
         return {
             "date_decided": fields.Datetime.now(),
             "decided_name": name,

@@ -1,7 +1,9 @@
 import json
+from datetime import timedelta
 from textwrap import shorten
 
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.fields import Domain
 
 from .cycle_confirmation_verify import CHAINED
 
@@ -15,6 +17,8 @@ EVENTS_SHOWN = 6
 TEXT_SIZES = (14, 11)
 ROWS_OF_LARGE_TEXT = 24
 ROW_LENGTH = 80
+# A receipt that is not out by then has no address, or waits for the mail server.
+UNTIL_RECEIPT = timedelta(minutes=30)
 
 
 class CycleConfirmation(models.Model):
@@ -61,6 +65,43 @@ class CycleConfirmation(models.Model):
             confirmation.certificate_json_id = confirmation._archive_file(
                 f"{name}.json", confirmation._get_certificate_json(), "application/json"
             )
+            confirmation._tell_salesperson()
+
+    def _tell_salesperson(self):
+        """Hand the certificate to our side as well, on the order."""
+        order = self.order_id.with_context(lang=self.order_id.user_id.lang)
+        order.message_post(
+            body=order.env._(
+                "%(name)s confirmed version %(version)s. The certificate is attached.",
+                name=self.decided_name,
+                version=self.version,
+            ),
+            attachment_ids=(self.certificate_id | self.certificate_json_id).ids,
+            partner_ids=order.user_id.partner_id.ids,
+            subtype_xmlid="mail.mt_note",
+        )
+
+    @api.model
+    def _get_uncertified_domain(self, now):
+        """Return the domain of the confirmations that no mail made a certificate for.
+
+        The receipt brings it within minutes; a customer without an address gets none.
+
+        :param datetime now: the time it counts as (UTC)
+        """
+        return Domain(
+            [
+                ("state", "=", "confirmed"),
+                ("certificate_id", "=", False),
+                ("date_decided", "<=", now - UNTIL_RECEIPT),
+            ]
+        )
+
+    def _archive_missing_certificates(self):
+        """Make the certificates that no receipt has made; see the nudges' job."""
+        self._archive_pdf()
+        self._archive_certificate()
+        self._job_succeeded()
 
     def _get_report_base_filename(self):
         self.ensure_one()
@@ -100,6 +141,7 @@ class CycleConfirmation(models.Model):
             f"{self.decided_name or ''} {self.email or ''}" + " " * 50,
             *(self._get_agreed_statement() or "").splitlines(),
             *(["-"] * len(self._get_certificate_approvals())),
+            *(["-"] * len(self._get_code_event())),
         ]
         first, last, _left_out = self._get_shown_events()
         texts += [
@@ -114,6 +156,12 @@ class CycleConfirmation(models.Model):
         self.ensure_one()
         events = self.sudo().event_ids
         return self.statement or events.filtered(lambda e: e.event == "confirmed").note
+
+    def _get_login(self):
+        """Return the login of the portal that answered, empty for the link alone."""
+        self.ensure_one()
+        answer = self.sudo().event_ids.filtered(lambda e: e.event == self.state)[-1:]
+        return answer.user_id.login or ""
 
     def _get_certificate_approvals(self):
         """Return the decisions that allowed this version to leave the house."""
@@ -141,7 +189,6 @@ class CycleConfirmation(models.Model):
         """Return name, VAT number and address of a party in one line."""
         party = _get_party(partner)
         address = ", ".join(filter(None, map(str.strip, party["address"].splitlines())))
-            *(["-"] * len(self._get_code_event())),
         parts = [party["name"].strip(), party["vat"], address]
         return ", ".join(filter(None, parts))
 
@@ -157,12 +204,6 @@ class CycleConfirmation(models.Model):
         texts = [
             f"{self.order_id._format_document_quantity(line.product_uom_qty)} × "
             f"{shorten(line.name or '-', LINE_LENGTH, placeholder='…')}"
-    def _get_login(self):
-        """Return the login of the portal that answered, empty for the link alone."""
-        self.ensure_one()
-        answer = self.sudo().event_ids.filtered(lambda e: e.event == self.state)[-1:]
-        return answer.user_id.login or ""
-
             for line in lines[:LINES_SHOWN]
         ]
         if len(lines) > LINES_SHOWN:
@@ -225,6 +266,8 @@ class CycleConfirmation(models.Model):
                 "name": self.decided_name,
                 "email": self.decided_email,
                 "channel": self.channel,
+                "login": self._get_login(),
+                "code_entered_utc": _utc(self._get_code_event().date),
                 "statement": self._get_agreed_statement() or "",
                 "time_utc": _utc(self.date_decided),
                 "proofs": self.sudo().attachment_ids.mapped("name"),
@@ -266,8 +309,6 @@ class CycleConfirmation(models.Model):
 
 def _get_party(partner):
     return {
-                "login": self._get_login(),
-                "code_entered_utc": _utc(self._get_code_event().date),
         "name": partner.commercial_partner_id.name or partner.name or "",
         "vat": partner.commercial_partner_id.vat or "",
         "address": partner._display_address(without_company=True).strip(),

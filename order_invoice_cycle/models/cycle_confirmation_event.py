@@ -9,7 +9,7 @@ EVENTS = [
     ("sent", "Link sent"),
     ("bounced", "Mail could not be delivered"),
     ("nudged", "Reminder of the link sent"),
-    ("opened", "Page opened"),
+    ("opened", "Page opened (by a person or a mail scanner)"),
     ("downloaded", "PDF downloaded"),
     ("code_sent", "Code sent"),
     ("code_refused", "Wrong code entered"),
@@ -136,8 +136,9 @@ class CycleConfirmationEvent(models.Model):
 
         :param confirmation: the ``cycle.confirmation`` it happened to
         :param str event: a value of :data:`EVENTS`
-        :param values: ``name``, ``email``, ``user_id``, ``note``, ``pdf_sha256``;
-            ``ip`` and ``user_agent`` are kept apart, as a trace
+        :param values: ``name``, ``email``, ``user_id``, ``note``, ``pdf_sha256``,
+            ``date`` (UTC, whole seconds; by default now); ``ip`` and ``user_agent``
+            are kept apart, as a trace
         :return: the new event
         :raise ConcurrencyError: when somebody else added an event meanwhile
         """

@@ -27,7 +27,7 @@ class CycleConfirmation(models.Model):
             )
         return self.env._(
             "The link went to %(email)s at %(date)s and was first opened at "
-            "%(opened)s.",
+            "%(opened)s, by a person or a mail scanner.",
             email=self.email,
             date=format_datetime(self.env, self.date_sent, dt_format="short"),
             opened=format_datetime(self.env, self.date_viewed, dt_format="short"),

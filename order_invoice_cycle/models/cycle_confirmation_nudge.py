@@ -77,6 +77,12 @@ class CycleConfirmation(models.Model):
             cron=CRON,
             order="date_sent, id",
         )
+        self._run_job(
+            lambda model: model._get_uncertified_domain(now) & get_own_domain(model),
+            lambda confirmations: confirmations._archive_missing_certificates(),
+            cron=CRON,
+            batch_size=1,
+        )
 
     @api.model
     def _get_unanswered_domain(self):
@@ -188,6 +194,9 @@ class CycleConfirmation(models.Model):
         if message.purpose == "nudge":
             self._lock_order()
             self._log_event("nudged", email=message.email_to)
+        if message.purpose == "confirmation":
+            # Sent again: its days begin anew, and so do the reminders.
+            self.write({"date_first_nudge": False, "date_last_nudge": False})
         return result
 
 

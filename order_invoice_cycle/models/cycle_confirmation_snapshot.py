@@ -37,9 +37,11 @@ class CycleConfirmation(models.Model):
     def _archive_pdf(self):
         """Keep the PDF of the offer with each confirmation that has none.
 
-        Rendered once for an offer and a language, whoever it goes to.
+        Rendered once for an offer and a language, whoever it goes to. Of an offer that
+        was changed meanwhile there is nothing to render: its link does not go out.
         """
-        for confirmation in self.sudo().filtered(lambda one: not one.pdf_id):
+        missing = self.sudo().filtered(lambda one: not one.pdf_id and one._is_current())
+        for confirmation in missing:
             twin = confirmation._get_twin_with_pdf() or confirmation
             if not twin.pdf_id:
                 twin._render_pdf()

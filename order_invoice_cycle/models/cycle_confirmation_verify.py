@@ -18,6 +18,8 @@ CHAINED = (
     "trace_hash",
 )
 
+ANSWERS = ("confirmed", "commented", "declined")
+
 
 class Break(NamedTuple):
     """Where the evidence of an order stops being what it was."""
@@ -88,7 +90,9 @@ class CycleConfirmation(models.Model):
             return self.env._("the IP address or browser kept with it was changed")
         if event.pdf_sha256 and {event.pdf_sha256} != self._get_pdf_fingerprints():
             return self.env._("the PDF kept with it is not the one shown")
-        if event.event in ("confirmed", "commented", "declined"):
+        if self.terms_hash != event.terms_hash:
+            return self.env._("the confirmation is about other terms")
+        if event.event in ANSWERS:
             return self._get_changed_answer(event)
         return False
 
@@ -97,13 +101,39 @@ class CycleConfirmation(models.Model):
         return {self.pdf_sha256, hashlib.sha256(self.pdf_id.raw or b"").hexdigest()}
 
     def _get_changed_answer(self, event):
-        note = self.statement if event.event == "confirmed" else self.comment
-        is_online = self.channel == "online"
-        if self.decided_name != event.name or (
-            is_online and (note or "") != (event.note or "")
-        ):
-            return self.env._("the name or the wording on the confirmation was changed")
+        if (self.state, self.date_decided) != (event.event, event.date):
+            return self.env._("the confirmation says another answer or another time")
+        if {self.email, self.decided_email} != {event.email}:
+            return self.env._("the address on the confirmation was changed")
+        if self.decided_name != event.name or not self._has_note(event.note or ""):
+            return self.env._(
+                "the name, the wording or the proof on the confirmation was changed"
+            )
         return False
+
+    def _has_note(self, note):
+        """Tell whether the confirmation still says what its event noted."""
+        if self.state != "confirmed":
+            return note == (self.comment or "")
+        if self.channel == "online":
+            return note == (self.statement or "")
+        lines = note.split("\n")
+        return (
+            lines[0] == f"channel: {self.channel}"
+            and f"\nreason: {self.reason}\nproof: " in note
+            and lines[-1] in self.sudo().attachment_ids.mapped(self._get_proof_note)
+        )
+
+    def _get_proof_note(self, attachment):
+        """Return how the evidence names a proof."""
+        digest = hashlib.sha256(attachment.raw or b"").hexdigest()
+        return f"proof: {attachment.name} sha256 {digest}"
+
+    def _lacks_its_answer(self):
+        """Tell whether it counts as answered, but no event of the evidence says so."""
+        return self.state in ANSWERS and self.state not in self.event_ids.mapped(
+            "event"
+        )
 
 
 class CycleConfirmationEvent(models.Model):
@@ -176,7 +206,24 @@ class SaleOrder(models.Model):
         heads = {head for head in confirmations.mapped("evidence_head") if head}
         if heads - set(events.mapped("hash")):
             return Break(events[-1:], self.env._("events after it are missing"))
+        if any(confirmation._lacks_its_answer() for confirmation in confirmations):
+            return Break(
+                events[-1:], self.env._("an answer stands after it without an event")
+            )
+        if self._runs_without_confirmation():
+            return Break(
+                events[-1:], self.env._("the order runs without a confirmation")
+            )
         return None
+
+    def _runs_without_confirmation(self):
+        """Tell whether the order is a sale that no evidence allows."""
+        self.ensure_one()
+        return (
+            bool(self.payment_mode)
+            and self.state == "sale"
+            and not self._is_confirmed_by_customer()
+        )
 
     def _get_evidence_verdict(self, broken):
         """Return in words what the verification found.

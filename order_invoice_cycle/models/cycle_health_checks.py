@@ -206,8 +206,10 @@ class CycleHealth(models.Model):
     # === EVIDENCE === #
 
     def _find_evidence(self, company, now):
+        running = Domain("state", "=", "sale") & Domain("payment_mode", "!=", False)
         orders = self.env["sale.order"].search(
-            [("company_id", "=", company.id), ("confirmation_ids", "!=", False)],
+            Domain("company_id", "=", company.id)
+            & (running | Domain("confirmation_ids", "!=", False)),
             order="id",
         )
         verdicts = {}

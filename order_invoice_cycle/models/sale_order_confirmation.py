@@ -1,11 +1,11 @@
 import base64
-import hashlib
+from datetime import datetime
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, email_normalize, plaintext2html
 
-from ..tools.mail import clean_text
+from ..tools.mail import clean_header, clean_text
 from .cycle_confirmation import LIVE
 from .cycle_confirmation_nudge import EXPIRED_ACTIVITY
 
@@ -38,7 +38,12 @@ class SaleOrder(models.Model):
     )
     cycle_pdf_sha256 = fields.Char(string="PDF SHA-256", compute="_compute_cycle_pdf")
 
-    @api.depends("confirmation_ids.state", "terms_hash", "terms_version")
+    @api.depends(
+        "confirmation_ids.state",
+        "confirmation_ids.event_ids",
+        "terms_hash",
+        "terms_version",
+    )
     def _compute_confirmed_by(self):
         for order in self:
             confirmation = order._get_valid_confirmation()
@@ -95,6 +100,9 @@ class SaleOrder(models.Model):
         proof = confirmation.attachment_ids = confirmation._archive_file(
             values["attachment_name"], values["attachment"]
         )
+        # What the customer was mailed before, if anything was.
+        twin = confirmation._get_twin_with_pdf()
+        confirmation.pdf_id, confirmation.pdf_sha256 = twin.pdf_id, twin.pdf_sha256
         confirmation._set_confirmed(
             values["name"],
             user_id=self.env.uid,
@@ -103,7 +111,7 @@ class SaleOrder(models.Model):
                     f"channel: {values['channel']}",
                     f"date: {values['date']}",
                     f"reason: {values['reason']}",
-                    f"proof: {proof.name} sha256 {_sha256(proof.raw)}",
+                    confirmation._get_proof_note(proof),
                 ]
             ),
         )
@@ -138,8 +146,15 @@ class SaleOrder(models.Model):
         )
 
     def _get_valid_confirmation(self):
+        """Return the confirmation of the present terms, empty without one.
+
+        A state that no event of the evidence tells about confirms nothing.
+        """
         return self._get_current_confirmations().filtered(
-            lambda confirmation: confirmation.state == "confirmed"
+            lambda confirmation: (
+                confirmation.state == "confirmed"
+                and "confirmed" in confirmation.event_ids.mapped("event")
+            )
         )[:1]
 
     def _is_confirmed_by_customer(self):
@@ -200,7 +215,34 @@ class SaleOrder(models.Model):
                     partner=partner.display_name,
                     order=self.name,
                 )
-        return False
+        return self._get_insider_problem()
+
+    def _get_insider_problem(self):
+        """Return who of ourselves would get the customer's link, or False."""
+        company = self.company_id
+        emails = {
+            email_normalize(partner.email)
+            for partner in self._get_confirmation_recipients()
+        }
+        insiders = self.env["res.users"].search(
+            [
+                ("share", "=", False),
+                ("company_ids", "in", company.ids),
+                ("partner_id.email_normalized", "in", list(emails)),
+            ]
+        )
+        names = insiders.mapped("name")
+        if email_normalize(company.email or "") in emails:
+            names.append(company.name)
+        if not names:
+            return False
+        return self.env._(
+            "The confirmation link of order %(order)s would go to an address of "
+            "%(names)s, who cannot confirm for the customer. Choose a recipient at the "
+            "customer, then send the link.",
+            order=self.name,
+            names=", ".join(names),
+        )
 
     def _prepare_confirmation(self, partner):
         return {
@@ -237,7 +279,8 @@ class SaleOrder(models.Model):
 
     def _become_sale(self):
         """Do what the confirmed terms are for: an order becomes a sale."""
-        self.with_user(SUPERUSER_ID).with_company(self.company_id).action_confirm()
+        order = self.with_user(SUPERUSER_ID).with_company(self.company_id)
+        order.with_context(cycle_defer_mail=True).action_confirm()
 
     def _take_comments(self, confirmation, name, text):
         """Give the order back to sales with the customer's comments."""
@@ -291,17 +334,19 @@ class SaleOrder(models.Model):
             "attachment_name": self.env._("the name of the proof"),
             "attachment": self.env._("the proof"),
         }
+        cleaners = {
+            "name": clean_text,
+            "reason": clean_text,
+            "attachment_name": clean_header,
+        }
         clean = {
-            key: clean_text(str(value))
-            if key in ("name", "reason", "attachment_name")
-            else value
+            key: cleaners[key](str(value)) if key in cleaners else value
             for key, value in values.items()
             if value
         }
-        today = self.company_id._cycle_today()
         checks = {
             "channel": lambda channel: channel in ON_BEHALF_CHANNELS,
-            "date": lambda date: fields.Date.to_date(date) <= today,
+            "date": self._is_past,
             "attachment": lambda content: base64.b64decode(content, validate=True),
         }
         missing = [
@@ -319,6 +364,16 @@ class SaleOrder(models.Model):
                 )
             )
         return {**clean, "attachment": base64.b64decode(clean["attachment"])}
+
+    def _is_past(self, moment):
+        """Tell whether a date of the company, or a time (UTC), is not in the future.
+
+        :param moment: date or datetime, or either as a string
+        """
+        text = str(moment)
+        if isinstance(moment, datetime) or len(text) > len("2027-01-31"):
+            return fields.Datetime.to_datetime(text) <= fields.Datetime.now()
+        return fields.Date.to_date(text) <= self.company_id._cycle_today()
 
     # === PDF === #
 
@@ -374,7 +429,3 @@ def _is_given(value, check):
         return bool(value and check(value))
     except (TypeError, ValueError):
         return False
-
-
-def _sha256(content):
-    return hashlib.sha256(content).hexdigest()

@@ -17,6 +17,7 @@ from . import test_certificate
 from . import test_confirmation_nudge
 from . import test_confirmation_code
 from . import test_confirmation_lock
+from . import test_confirmation_trust
 from . import test_confirmation_on_behalf
 from . import test_confirmation_other_site
 from . import test_confirmation_snapshot
