@@ -46,6 +46,7 @@ IN_SIGHT = """
         return box.width > 0 && box.bottom > 0 && box.top < innerHeight;
     })()
 """
+TEXT = "document.body.textContent"
 LONG_NAME = "Przedsiębiorstwo Wielobranżowe Konstantynopolitańczykowianeczka i Synowie"
 
 
@@ -101,10 +102,12 @@ class TestPageStatesPhone(CustomerBrowserCase):
             self.confirmation = self._get_confirmation(self.anna).sudo()
             self._look_again(browser, "changed", "Please review")
             self.company.cycle_code_amount = 1
-            self._look_again(browser, "code", "Send me a code")
+            self._look_again(browser, "code", "Please review")
+            self.assertIn("Send me a code", self._run(browser, TEXT))
             self.confirmation._ask_for_code()
             self._send_messages()
-            self._look_again(browser, "code_sent", "Code from our e-mail")
+            self._look_again(browser, "code_sent", "Please review")
+            self.assertIn("Code from our e-mail", self._run(browser, TEXT))
             self.company.cycle_code_amount = 0
             self._look(browser, self._get_link(self.piotr), "Please review")
             self.confirmation._confirm(self.confirmation.terms_hash, "Anna Nowak")
