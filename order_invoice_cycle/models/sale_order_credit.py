@@ -45,7 +45,10 @@ class SaleOrder(models.Model):
     def _compute_amount_to_credit(self):
         for order in self:
             amount = 0.0
-            if order.state == "sale" and order.applied_amendment_id:
+            # Each billing period stands by itself: what was billed at the price of its
+            # time is owed, whatever the price is now.
+            is_amended = order.state == "sale" and order.applied_amendment_id
+            if is_amended and order.payment_mode != "recurring":
                 amount = sum(sum_buckets(order._get_open_base_lines()[1]))
                 credited = order.amended_credit_note_ids.filtered(
                     lambda move: move.state != "cancel"
