@@ -91,16 +91,24 @@ class CycleScheduleLine(models.Model):
         amount = sum(sum_buckets(self._get_settled_buckets()))
         return Fraction(str(round(amount, 6))) / total if total else Fraction(0)
 
-    def _get_net_buckets(self, with_drafts=False):
+    def _get_uncredited_buckets(self):
+        """Return what the published invoices took and no credit note takes back.
+
+        A credit note that is still a draft counts: it was asked for already.
+        """
+        return self._get_net_buckets(credit_states=("posted", "draft"))
+
+    def _get_net_buckets(self, with_drafts=False, credit_states=("posted",)):
         """Return what the invoices of this payment took, less their credit notes.
 
         :param bool with_drafts: count a draft invoice as well
+        :param credit_states: states of the credit notes that count
         """
         self.ensure_one()
         states = ("posted", "draft") if with_drafts else ("posted",)
         invoices = self.sudo().move_ids.filtered(lambda move: move.state in states)
         credit_notes = invoices.reversal_move_ids.filtered(
-            lambda move: move.state == "posted"
+            lambda move: move.state in credit_states
         )
         return merge_buckets(
             [

@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
-from ..tools.buckets import merge_buckets, sum_buckets
+from ..tools.buckets import deduct, merge_buckets, sum_buckets
 
 DECISION_ACTIVITY = "order_invoice_cycle.mail_activity_type_decision"
 
@@ -39,22 +39,31 @@ class SaleOrder(models.Model):
     @api.depends(
         "amount_total",
         "schedule_line_ids.settled_amounts",
-        "amended_credit_note_ids.state",
-        "amended_credit_note_ids.amount_total",
+        "schedule_line_ids.move_ids.state",
+        "schedule_line_ids.move_ids.reversal_move_ids.state",
+        "schedule_line_ids.move_ids.reversal_move_ids.amount_total",
     )
     def _compute_amount_to_credit(self):
         for order in self:
-            amount = 0.0
-            # Each billing period stands by itself: what was billed at the price of its
-            # time is owed, whatever the price is now.
-            is_amended = order.state == "sale" and order.applied_amendment_id
-            if is_amended and order.payment_mode != "recurring":
-                amount = sum(sum_buckets(order._get_open_base_lines()[1]))
-                credited = order.amended_credit_note_ids.filtered(
-                    lambda move: move.state != "cancel"
-                )
-                amount -= sum(credited.mapped("amount_total"))
-            order.amount_to_credit = max(order.currency_id.round(amount), 0.0)
+            amount = sum(sum_buckets(order._get_excess_buckets()))
+            order.amount_to_credit = order.currency_id.round(amount)
+
+    def _get_excess_buckets(self):
+        """Return what was invoiced, and not credited, beyond the amended order.
+
+        What is settled is written down once, with the credit notes of that day; here
+        all of them count, whoever made them, so that none is proposed twice.
+        """
+        self.ensure_one()
+        # Each billing period stands by itself: what was billed at the price of its
+        # time is owed, whatever the price is now.
+        if self.payment_mode == "recurring" or not self.applied_amendment_id:
+            return []
+        if self.state != "sale":
+            return []
+        settled = self.schedule_line_ids.filtered("settled_amounts")
+        buckets = [bucket for x in settled for bucket in x._get_uncredited_buckets()]
+        return deduct(self._get_rounded_base_lines(), buckets, self.company_id)[1]
 
     def action_draft_credit_note(self):
         """Draft the credit notes of what was invoiced beyond the amended order.
@@ -89,12 +98,12 @@ class SaleOrder(models.Model):
         self.ensure_one()
         currencies = (self.currency_id, self.company_id.currency_id)
         excess = {
-            tuple(bucket["taxes"]): bucket for bucket in self._get_open_base_lines()[1]
+            tuple(bucket["taxes"]): bucket for bucket in self._get_excess_buckets()
         }
         values = []
         for line in self.schedule_line_ids.sorted("date_due", reverse=True):
             taken = []
-            for bucket in line._get_net_buckets() if line.invoice_id else []:
+            for bucket in line._get_uncredited_buckets() if line.invoice_id else []:
                 over = excess.pop(tuple(bucket["taxes"]), None)
                 if not over:
                     continue
