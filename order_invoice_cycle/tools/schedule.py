@@ -62,15 +62,21 @@ def offset_date(anchor, value, unit, day=None):
     datetime.date(2027, 1, 31)
     >>> offset_date(datetime.date(2027, 1, 20), 0, "day", day=10)
     datetime.date(2027, 2, 10)
+
+    Whether the day has to be in the month after is decided by the anchor's own day,
+    once for the whole series, so that no month comes twice and none is left out:
+
+    >>> start = datetime.date(2027, 1, 31)
+    >>> [offset_date(start, n, "month", day=30).isoformat() for n in range(4)]
+    ['2027-02-28', '2027-03-30', '2027-04-30', '2027-05-30']
     """
     if unit == "month":
-        date = add_months(anchor, value)
+        months = value
     else:
-        date = anchor + datetime.timedelta(days=value)
-    if not day:
-        return date
-    moved = on_day(date.year, date.month, day)
-    return moved if moved >= date else add_months(date, 1, day=day)
+        anchor, months = anchor + datetime.timedelta(days=value), 0
+    if day and anchor.day > day:
+        months += 1
+    return add_months(anchor, months, day)
 
 
 def aligned_start(anchor, day):
