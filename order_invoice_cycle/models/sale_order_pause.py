@@ -71,6 +71,7 @@ class SaleOrder(models.Model):
 
     def _pause(self, date):
         self.ensure_one()
+        self._shorten_pauses(date)
         self.env["cycle.pause"].create(
             {"order_id": self.id, "date_start": date, "user_id": self.env.uid}
         )
@@ -81,6 +82,17 @@ class SaleOrder(models.Model):
         )
         drafted._drop_drafts()
         self._log_pause(self.env._("Paused from %s.", format_date(self.env, date)))
+
+    def _shorten_pauses(self, date):
+        """End pauses that were to last longer the day before a new one begins.
+
+        Who pauses again before the day of a resumption decides anew how long: what
+        ends the new pause ends these days, too.
+        """
+        longer = self.pause_ids.filtered(
+            lambda pause: pause.date_start < date and pause.date_end >= date
+        )
+        longer.date_end = date - timedelta(days=1)
 
     def _resume(self, date, bill_paused_days):
         self.ensure_one()

@@ -212,6 +212,38 @@ class TestRecurring(RecurringCommon):
         order.action_resume("2027-02-15")
         self.assertFalse(order.pause_ids, "not a single day was paused")
 
+    def _pause_again_before_it_was_resumed(self):
+        """Return an order paused from 10 April to 1 May, and again from 25 April."""
+        order = self._running(auto_renew=False, recurrence_count=4)
+        order.action_pause("2027-04-10")
+        order.action_resume("2027-05-01")
+        order.action_pause("2027-04-25")
+        return order
+
+    def test_day_in_two_pauses_is_taken_out_once(self):
+        order = self._pause_again_before_it_was_resumed()
+        order.action_resume("2027-05-06")
+        self.assertEqual(
+            self._get_periods(order)[2:],
+            [
+                # 26 of 31 days, then 9 of 30
+                ("2027-03-15", "2027-04-09", 1031.61),
+                ("2027-05-06", "2027-05-14", 369.0),
+            ],
+        )
+        self.assertEqual(
+            order.pause_ids.sorted("date_start").mapped("date_end"),
+            [date(2027, 4, 24), date(2027, 5, 5)],
+        )
+
+    def test_second_pause_decides_when_it_ends_before_the_first_was_to_end(self):
+        order = self._pause_again_before_it_was_resumed()
+        order.action_resume("2027-04-28")
+        # 17 of 30 days
+        self.assertEqual(
+            self._get_periods(order)[3], ("2027-04-28", "2027-05-14", 697.0)
+        )
+
     # === END === #
 
     def test_termination_prorates_the_last_period_and_cancels_later_ones(self):

@@ -147,12 +147,33 @@ def whole_period_days(anchor, index, interval, unit, day=0):
     return (end - start).days + 1
 
 
+def merge_days(spans):
+    """Return spans of days in their order, those that overlap as one.
+
+    :param spans: pairs of first and last day
+
+    >>> d = datetime.date
+    >>> spans = [(d(2027, 4, 20), d(2027, 4, 21)), (d(2027, 4, 1), d(2027, 4, 9)),
+    ...          (d(2027, 4, 2), d(2027, 4, 3)), (d(2027, 4, 9), d(2027, 4, 12))]
+    >>> [f"{first:%d}-{last:%d}" for first, last in merge_days(spans)]
+    ['01-12', '20-21']
+    """
+    merged = []
+    for first, last in sorted(spans):
+        if merged and first <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return merged
+
+
 def billed_days(start, end, pauses=()):
     """Return the first and the last billed day of a period, and how many there are.
 
     :param datetime.date start: first day of the service in the period
     :param datetime.date end: last day of the service in the period
-    :param pauses: pairs of first and last paused day, which do not overlap
+    :param pauses: pairs of first and last paused day; a day counts once, however many
+        of them it is in
     :return: (first, last, number of days); the number is 0 when no day is left
 
     >>> d = datetime.date
@@ -164,15 +185,19 @@ def billed_days(start, end, pauses=()):
     (datetime.date(2027, 4, 1), datetime.date(2027, 4, 30), 28)
     >>> billed_days(d(2027, 4, 1), d(2027, 4, 30), [(d(2027, 3, 1), d(2027, 5, 1))])[2]
     0
+    >>> twice = [(d(2027, 4, 6), d(2027, 4, 10)), (d(2027, 4, 8), d(2027, 4, 15))]
+    >>> billed_days(d(2027, 4, 1), d(2027, 4, 30), twice)[2]
+    20
     """
     one_day = datetime.timedelta(days=1)
     days = (end - start).days + 1
     first, last = start, end
-    for pause_start, pause_end in sorted(pauses):
+    pauses = merge_days(pauses)
+    for pause_start, pause_end in pauses:
         days -= max((min(end, pause_end) - max(start, pause_start)).days + 1, 0)
         if pause_start <= first <= pause_end:
             first = pause_end + one_day
-    for pause_start, pause_end in sorted(pauses, reverse=True):
+    for pause_start, pause_end in reversed(pauses):
         if pause_start <= last <= pause_end:
             last = pause_start - one_day
     return first, last, max(days, 0)
