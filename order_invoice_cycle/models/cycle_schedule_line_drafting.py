@@ -152,13 +152,15 @@ class CycleScheduleLine(models.Model):
     def _drop_drafts(self):
         """Remove the draft invoices of ``self``, which may then be drafted again.
 
-        A draft that was posted before has a number and is cancelled, not deleted.
+        A draft that was posted before has a number and is cancelled, not deleted. A
+        payment that a person put on hold has no draft, and stays on hold.
         """
-        drafts = self.invoice_id.filtered(lambda move: move.state == "draft")
+        lines = self.filtered(lambda line: line.invoice_id.state == "draft")
+        drafts = lines.invoice_id
         numbered = drafts.filtered("posted_before")
         numbered.button_cancel()
         (drafts - numbered).unlink()
-        self.hold_reason = False
+        lines.hold_reason = False
 
     def _get_drafting_hint(self):
         """Return what has to happen before this line can be invoiced."""

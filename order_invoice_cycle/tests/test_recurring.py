@@ -244,6 +244,29 @@ class TestRecurring(RecurringCommon):
             self._get_periods(order)[3], ("2027-04-28", "2027-05-14", 697.0)
         )
 
+    # === HELD === #
+
+    def test_hold_of_a_person_survives_a_pause_and_a_termination(self):
+        order = self._running(auto_renew=False)
+        held = order.schedule_line_ids[1]
+        held.action_hold("The customer asks for a purchase number.")
+        order.action_pause("2027-02-20")
+        order.action_resume("2027-02-25")
+        self.assertEqual(held.state, "held")
+        order.action_terminate("2027-03-04")
+        self.assertEqual((held.state, held.period_end), ("held", date(2027, 3, 4)))
+        self._draft(order)
+        self.assertFalse(held.invoice_id)
+
+    def test_hold_of_a_person_survives_when_the_order_was_paused_all_its_days(self):
+        order = self._running(auto_renew=False)
+        held = order.schedule_line_ids[1]
+        held.action_hold("The customer asks for a purchase number.")
+        order.action_pause("2027-02-15")
+        order.action_resume("2027-03-15")
+        self.assertEqual(held.state, "cancelled")
+        self.assertTrue(held.hold_reason)
+
     # === END === #
 
     def test_termination_prorates_the_last_period_and_cancels_later_ones(self):
