@@ -338,7 +338,9 @@ class SaleOrder(models.Model):
         undated._set_triggered("confirmation", today)
         if self.date_completed:
             undated._set_triggered("completion", self.date_completed)
-        if self.payment_mode != "recurring":
+        if self.payment_mode == "recurring":
+            self._renew_as_amended(amendment)
+        else:
             self.schedule_line_ids.filtered(
                 lambda line: (
                     not line.settled_amounts

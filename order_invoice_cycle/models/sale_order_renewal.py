@@ -142,7 +142,7 @@ class SaleOrder(models.Model):
         renewal = self._get_renewal(self.term_number + 1)
         renewal._update_state("renewed", date_decided=today)
         self.term_number = renewal.term_number
-        self._plan_term(self.term_number + 1)
+        self._plan_terms()
         self.message_post(
             body=self.env._(
                 "Renewed for term %(term)s, until %(date)s, at %(price)s per period.",
@@ -151,6 +151,15 @@ class SaleOrder(models.Model):
                 price=self.currency_id.format(renewal.amount_total),
             )
         )
+
+    def _renew_as_amended(self, amendment):
+        """Plan the next term by the amended terms, until the day they say.
+
+        A renewal that was announced keeps the day that the customer was told.
+        """
+        if self.date_renewal and not self._get_renewal(self.term_number + 1):
+            self.renewal_days = amendment._get_renewal_days()
+        self._plan_terms()
 
     # === NOTICE === #
 

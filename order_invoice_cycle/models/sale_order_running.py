@@ -64,7 +64,7 @@ class SaleOrder(models.Model):
             if order.date_renewal:
                 # The last day for notice that the customer confirmed never moves.
                 order.renewal_days = order._get_renewal_days()
-                order._plan_term(2)
+                order._plan_terms()
         self._trigger_drafting()
 
     def _reset_schedule(self):

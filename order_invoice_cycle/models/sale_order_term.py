@@ -132,6 +132,13 @@ class SaleOrder(models.Model):
 
     # === PERIODS === #
 
+    def _plan_terms(self):
+        """Have the periods of the present term and, if it is renewed, of the next."""
+        self.ensure_one()
+        self._plan_term(self.term_number)
+        if self.date_renewal:
+            self._plan_term(self.term_number + 1)
+
     def _plan_term(self, number):
         """Add the billing periods of a term to the schedule, once."""
         self.ensure_one()

@@ -1,9 +1,10 @@
 from odoo.exceptions import UserError
 
 from .amendment_common import AmendmentCommon
+from .recurring_common import RecurringCommon
 
 
-class TestAmendmentRecurring(AmendmentCommon):
+class TestAmendmentRecurring(RecurringCommon, AmendmentCommon):
     """A recurring order is amended from the next period on."""
 
     def test_billed_periods_are_never_credited_whatever_the_new_price_is(self):
@@ -32,3 +33,37 @@ class TestAmendmentRecurring(AmendmentCommon):
         self._agree(self._amend(order, price_unit=500.0))
         self.assertEqual(order.amount_to_credit, 0.0)
         self.assertEqual(self._draft(order, "2027-02-15").amount_total, 615.0)
+
+    # === RENEWAL === #
+
+    def _amend_terms(self, order, **values):
+        """Agree on an amendment with other values of the order itself."""
+        amendment = self._amend(order)
+        amendment.write(values)
+        self._agree(amendment)
+        self.assertSame(order, amendment)
+        return amendment
+
+    def test_every_term_is_billed_when_an_amendment_switches_renewal_on(self):
+        order = self._running(auto_renew=False)
+        self._amend_terms(order, auto_renew=True)
+        self.assertEqual(order.renewal_days, 30)
+        self.assertEqual(
+            order.schedule_line_ids.mapped("term_number"), [1] * 3 + [2] * 3
+        )
+        self._renew("2027-03-16")
+        self.assertEqual(
+            order.schedule_line_ids.mapped("term_number"),
+            [1] * 3 + [2] * 3 + [3] * 3,
+        )
+        self.assertEqual(len(self._draft(order, "2027-07-14")), 6)
+
+    def test_amended_notice_period_counts_from_the_next_announcement_on(self):
+        order = self._running()
+        self._amend_terms(order, notice_days=20)
+        self.assertEqual(str(order.date_cancel_by), "2027-03-25")
+        self._renew("2027-02-23")
+        self._amend_terms(order, notice_days=40)
+        self.assertEqual(
+            order.renewal_ids.date_cancel_by, order.date_cancel_by, "as announced"
+        )
