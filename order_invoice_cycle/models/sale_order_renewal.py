@@ -185,6 +185,9 @@ class SaleOrder(models.Model):
     def _take_notice(self, date, name, note=None, **evidence):
         """End the order with the term that notice of ``date`` is in time for.
 
+        What was to be renewed by that day is renewed first, so that the end does not
+        depend on when the job ran.
+
         :param datetime.date date: the day on which the notice arrived
         :param str name: who gave notice
         :param str note: the reason, if one was given
@@ -192,6 +195,9 @@ class SaleOrder(models.Model):
         """
         self.ensure_one()
         order = self.sudo()
+        day = order._get_last_day_to_renew(date)
+        while order.date_renewal and order.date_renewal <= day:
+            order._renew_next(day)
         while order._get_renewal(order.term_number).date_cancel_by and (
             date <= order._get_renewal(order.term_number).date_cancel_by
         ):
@@ -208,6 +214,17 @@ class SaleOrder(models.Model):
         later._drop_drafts()
         later.is_skipped = True
         self._log_notice(name, note)
+
+    def _get_last_day_to_renew(self, date):
+        """Return the last day until ``date`` on which the job renews or should have.
+
+        Never in the future, whatever day somebody types in.
+        """
+        self.ensure_one()
+        last = min(date, self.company_id._cycle_today())
+        if self.is_paused:
+            last = min(last, self._get_pause_start() - timedelta(days=1))
+        return last
 
     def _take_renewal_back(self, number, date, name, evidence):
         self._get_renewal(number)._update_state(

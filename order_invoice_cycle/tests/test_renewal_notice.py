@@ -1,5 +1,7 @@
 from datetime import date
 
+from freezegun import freeze_time
+
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, new_test_user
@@ -219,6 +221,36 @@ class TestRenewalNotice(RecurringCommon):
         self.assertEqual(order.term_number, 2)
         self.assertEqual(order.date_term_end, date(2027, 7, 14))
         self.assertEqual(len(self._get_periods(order, "planned")), 6)
+
+    def test_late_notice_is_late_whether_the_job_ran_or_not(self):
+        orders = [self._running() for _number in range(2)]
+        orders[1].is_paused = True  # keeps the job away from it
+        self._renew("2027-03-16")
+        orders[1].is_paused = False
+        for order in orders:
+            with freeze_time("2027-03-20"):
+                order.action_give_notice("2027-03-20", "Letter")
+            self.assertEqual(order.term_number, 2)
+            self.assertEqual(order.date_term_end, date(2027, 7, 14))
+            self.assertEqual(
+                [renewal.state for renewal in order.renewal_ids], ["renewed"]
+            )
+            self.assertEqual(len(self._get_periods(order, "planned")), 6)
+        self._renew("2027-12-01")
+        self.assertEqual([order.term_number for order in orders], [2, 2])
+
+    def test_notice_of_a_paused_order_renews_nothing(self):
+        order = self._running()
+        order.action_pause("2027-03-01")
+        with freeze_time("2027-03-20"):
+            order.action_give_notice("2027-03-20", "Letter")
+        self.assertEqual(order.term_number, 1)
+
+    def test_day_in_the_future_renews_nothing_before_its_time(self):
+        order = self._running()
+        with freeze_time("2027-03-20"):
+            order.action_give_notice("2037-03-20", "Typing error")
+        self.assertEqual(order.term_number, 2)
 
     def test_notice_can_be_withdrawn_and_no_period_is_planned_twice(self):
         order = self._running()
