@@ -31,6 +31,7 @@ from . import cycle_schedule_line_drafting
 from . import cycle_schedule_line_amounts
 from . import cycle_schedule_line_settlement
 from . import cycle_schedule_line_form
+from . import cycle_schedule_line_period
 from . import cycle_schedule_line_renewal
 from . import cycle_schedule_line_request
 from . import cycle_pause

@@ -67,8 +67,9 @@ class CycleRenewal(models.Model):
     )
     _transitions = {
         "announced": {"renewed", "refused", "cancelled"},
-        # Notice that arrived in time was recorded late.
-        "renewed": {"refused"},
+        # Notice that arrived in time was recorded late; or the order was cancelled and
+        # is offered again from an earlier term on.
+        "renewed": {"refused", "cancelled"},
     }
     date_sent = fields.Datetime(string="Customer told", readonly=True)
     date_decided = fields.Date(string="Decided on", readonly=True)

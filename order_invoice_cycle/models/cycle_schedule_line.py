@@ -3,7 +3,7 @@ from fractions import Fraction
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import float_compare, float_repr
+from odoo.tools import float_repr
 
 from ..tools.schedule import offset_date
 from .cycle_plan import AMOUNT_TYPES, KINDS, OFFSET_UNITS, TRIGGERS
@@ -307,18 +307,6 @@ class CycleScheduleLine(models.Model):
         fixed = Fraction(str(round(self.amount_fixed, 6)))
         return fixed / total if total else Fraction(0)
 
-    def _get_period_share(self):
-        """Return the exact share of a billing period, 1 for a whole one."""
-        self.ensure_one()
-        return Fraction(self.period_share).limit_denominator(10**6)
-
-    def _get_previous_period(self):
-        """Return the billing period before this one, empty for anything else."""
-        periods = self.order_id.schedule_line_ids.filtered("period_start")
-        return periods.filtered(
-            lambda line: self.period_start and line.period_start < self.period_start
-        ).sorted("period_start")[-1:]
-
     def _is_paused(self):
         """Tell whether a pause of the order stops this payment.
 
@@ -329,14 +317,6 @@ class CycleScheduleLine(models.Model):
         if not order.is_paused or not self.period_end:
             return order.is_paused
         return self.period_end >= order._get_pause_start()
-
-    def _differs_from_period(self, values):
-        """Tell whether other days are billed than in ``values`` of a period."""
-        self.ensure_one()
-        days = ("period_start", "period_end")
-        return any(self[name] != values[name] for name in days) or bool(
-            float_compare(self.period_share, values["period_share"], 9)
-        )
 
     def _set_triggered(self, trigger, date):
         """Date the lines that wait for ``trigger``, which happened on ``date``."""
@@ -393,7 +373,9 @@ class CycleScheduleLine(models.Model):
                     line=invoiced.display_name,
                 )
             )
-        self.sudo().write({"is_skipped": True, "hold_reason": False})
+        self.sudo().write(
+            {"is_skipped": True, "is_left_out": False, "hold_reason": False}
+        )
 
     def _check_running(self):
         """Refuse what only makes sense once the customer has confirmed."""

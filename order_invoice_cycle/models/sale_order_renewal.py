@@ -142,7 +142,7 @@ class SaleOrder(models.Model):
         renewal = self._get_renewal(self.term_number + 1)
         renewal._update_state("renewed", date_decided=today)
         self.term_number = renewal.term_number
-        self._plan_terms()
+        self._replan_periods()
         self.message_post(
             body=self.env._(
                 "Renewed for term %(term)s, until %(date)s, at %(price)s per period.",
@@ -159,7 +159,9 @@ class SaleOrder(models.Model):
         """
         if self.date_renewal and not self._get_renewal(self.term_number + 1):
             self.renewal_days = amendment._get_renewal_days()
-        self._plan_terms()
+        if not self.date_renewal:
+            self._cancel_renewals()
+        self._replan_periods()
 
     # === NOTICE === #
 
@@ -205,14 +207,7 @@ class SaleOrder(models.Model):
             order.term_number -= 1
         order._take_renewal_back(order.term_number + 1, date, name, evidence)
         order.write({"date_notice_given": date, "notice_given_by": name})
-        later = order.schedule_line_ids.filtered(
-            lambda line: (
-                line.term_number > order.term_number
-                and line.state not in ("invoiced", "paid")
-            )
-        )
-        later._drop_drafts()
-        later.is_skipped = True
+        order._replan_periods()
         self._log_notice(name, note)
 
     def _get_last_day_to_renew(self, date):
@@ -258,10 +253,7 @@ class SaleOrder(models.Model):
     def _withdraw_notice(self):
         self.ensure_one()
         self.write({"date_notice_given": False, "notice_given_by": False})
-        later = self.schedule_line_ids.filtered(
-            lambda line: line.term_number > self.term_number
-        )
-        later.is_skipped = False
+        self._replan_periods()
         self.activity_unlink(["order_invoice_cycle.mail_activity_type_notice_given"])
         self.message_post(body=self.env._("The notice was withdrawn."))
 

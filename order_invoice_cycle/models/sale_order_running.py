@@ -76,8 +76,15 @@ class SaleOrder(models.Model):
             open_lines = order.schedule_line_ids.filtered(lambda x: not x.invoice_id)
             open_lines.filtered(lambda line: line.trigger != "date").date_due = False
             open_lines.write(
-                {"hold_reason": False, "is_skipped": False, "is_request_queued": False}
+                {
+                    "hold_reason": False,
+                    "is_skipped": False,
+                    "is_left_out": False,
+                    "is_request_queued": False,
+                }
             )
+            if order._can_recur() and not order.amendment_of_id:
+                order._reset_terms()
 
     def _keep_acceptance(self, document, name):
         """Keep the customer's acceptance with the evidence, where nobody deletes it."""

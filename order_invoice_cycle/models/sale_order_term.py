@@ -140,13 +140,21 @@ class SaleOrder(models.Model):
             self._plan_term(self.term_number + 1)
 
     def _plan_term(self, number):
-        """Add the billing periods of a term to the schedule, once."""
+        """Add the billing periods of a term to the schedule, each of them once.
+
+        Those of the first term were agreed as they are.
+        """
         self.ensure_one()
-        if number in self.schedule_line_ids.mapped("term_number"):
+        if number == 1 and self.schedule_line_ids:
             return
+        present = self.schedule_line_ids.mapped("period_number")
         lang = self.env["res.company"]._cycle_lang(self.partner_id)
         values = self.with_context(lang=lang)._prepare_term(number)
-        self.schedule_line_ids = [Command.create(line) for line in values]
+        self.schedule_line_ids = [
+            Command.create(line)
+            for line in values
+            if line["period_number"] not in present
+        ]
 
     def _prepare_term(self, number):
         """Return the values of the billing periods of one term.
@@ -196,26 +204,52 @@ class SaleOrder(models.Model):
     def _replan_periods(self):
         """Bring the periods that are not invoiced in line with pauses and the end.
 
-        :return: the periods that are not billed any more
+        What is not billed any more is left out, and comes back when it is billed after
+        all: when the end is corrected, or notice withdrawn. What a person skipped
+        stays skipped.
         """
         self.ensure_one()
         lang = self.env["res.company"]._cycle_lang(self.partner_id)
         order = self.with_context(lang=lang)
-        dropped = self.env["cycle.schedule.line"]
-        for line in self.schedule_line_ids.filtered("period_number"):
-            if line.is_skipped or line.state in ("invoiced", "paid", "cancelled"):
-                continue
-            values = order._prepare_period(
+        last_term = self.term_number + bool(self.date_renewal)
+        left_out = taken_in = self.env["cycle.schedule.line"]
+        for line in self.schedule_line_ids.filtered(lambda x: x._follows_the_order()):
+            values = line.term_number <= last_term and order._prepare_period(
                 line.term_number, line.period_number - 1, line.price_factor
             )
             if not values:
-                dropped |= line
-            elif line._differs_from_period(values):
+                left_out |= line
+                continue
+            taken_in |= line
+            if line._differs_from_period(values):
                 line._drop_drafts()
                 line.write(values)
-        dropped._drop_drafts()
-        dropped.is_skipped = True
-        return dropped
+        left_out._leave_out()
+        taken_in._take_in()
+        if self.state == "sale":
+            self._plan_terms()
+
+    def _reset_terms(self):
+        """Begin in the term of the last invoice, with whole periods, as offered.
+
+        For an order that was cancelled and is offered again.
+        """
+        self.ensure_one()
+        lines = self.schedule_line_ids
+        invoiced = lines.filtered("invoice_id")
+        self.term_number = max(invoiced.mapped("term_number"), default=1)
+        later = self.renewal_ids.filtered(
+            lambda renewal: renewal.term_number > self.term_number
+        )
+        later.filtered(lambda renewal: renewal.state == "renewed")._update_state(
+            "cancelled"
+        )
+        # What had an invoice that was cancelled stays as long as that does.
+        lines.filtered(
+            lambda line: line.term_number > self.term_number and not line.move_ids
+        ).unlink()
+        self._replan_periods()
+        self._plan_term(self.term_number)
 
     # === PRICE === #
 

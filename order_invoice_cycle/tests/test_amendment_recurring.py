@@ -67,3 +67,15 @@ class TestAmendmentRecurring(RecurringCommon, AmendmentCommon):
         self.assertEqual(
             order.renewal_ids.date_cancel_by, order.date_cancel_by, "as announced"
         )
+
+    def test_next_term_is_left_out_while_an_amendment_switches_renewal_off(self):
+        order = self._running()
+        self._renew("2027-02-13")
+        self._amend_terms(order, auto_renew=False)
+        self.assertEqual(order.renewal_ids.state, "cancelled")
+        self.assertEqual(
+            order.schedule_line_ids.mapped("state"), ["planned"] * 3 + ["cancelled"] * 3
+        )
+        self._amend_terms(order, auto_renew=True)
+        self._renew("2027-03-16")
+        self.assertEqual(len(self._get_periods(order, "planned")), 6)
