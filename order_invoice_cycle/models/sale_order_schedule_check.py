@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import format_date
@@ -30,6 +32,8 @@ class SaleOrder(models.Model):
         "recurrence_unit",
         "recurrence_count",
         "recurrence_day",
+        "auto_renew",
+        "notice_days",
         "price_index",
         "price_index_id",
     )
@@ -67,9 +71,37 @@ class SaleOrder(models.Model):
         if self.price_index == "table" and not self.price_index_id:
             return self.env._("Choose the index that the price follows at renewal.")
         return (
-            self._get_schedule_dates_problem()
+            self._get_renewal_problem()
+            or self._get_schedule_dates_problem()
             or (self.payment_mode != "recurring" and self._get_schedule_sum_problem())
             or False
+        )
+
+    def _get_renewal_problem(self):
+        """Return what is contradictory about term, notice and service, or False."""
+        if self.payment_mode != "recurring":
+            return False
+        end = self.service_date_end
+        if not self.auto_renew:
+            term_end = self._get_term_start(self.term_number + 1) - timedelta(days=1)
+            return bool(end and end > term_end) and self.env._(
+                "The order ends with its term on %(term_end)s and is not renewed, but "
+                "the service goes on until %(end)s: the days between would never be "
+                "billed. Let it renew automatically, give the term more periods, or "
+                "end the service with the term.",
+                term_end=format_date(self.env, term_end),
+                end=format_date(self.env, end),
+            )
+        second_term = self._get_term_start(2)
+        last_day = second_term - timedelta(days=self._get_renewal_days() + 1)
+        if last_day >= self.service_date_start or (end and end < second_term):
+            return False
+        return self.env._(
+            "The notice period is as long as the term: notice for the end of the first "
+            "term would have to be given by %(day)s, before the service starts on "
+            "%(start)s. Give the term more periods, or shorten the notice period.",
+            day=format_date(self.env, last_day),
+            start=format_date(self.env, self.service_date_start),
         )
 
     def _get_schedule_dates_problem(self):

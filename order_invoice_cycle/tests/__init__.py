@@ -52,6 +52,7 @@ from . import test_drafting
 from . import test_drafting_rows
 from . import test_dates_property
 from . import test_recurring
+from . import test_recurring_terms
 from . import test_recurring_end
 from . import test_renewal
 from . import test_renewal_notice
