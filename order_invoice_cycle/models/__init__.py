@@ -55,6 +55,7 @@ from . import sale_order_term
 from . import sale_order_renewal
 from . import sale_order_pause
 from . import sale_order_prepayment
+from . import sale_order_price
 from . import sale_order_running
 from . import sale_order_settlement
 from . import sale_order_document

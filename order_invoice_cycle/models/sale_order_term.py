@@ -2,16 +2,13 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.fields import Command
-from odoo.tools import float_repr, format_date
+from odoo.tools import format_date
 
 from ..tools.schedule import billed_days, period, period_start, whole_period_days
-from ..tools.shares import base_line_amounts
-from .cycle_plan import PRICE_INDEXES
-from .sale_order_schedule import from_plan
 
 
 class SaleOrder(models.Model):
-    """Terms of a recurring order: their dates, their periods and their price."""
+    """Terms of a recurring order: their dates and their periods."""
 
     _inherit = "sale.order"
 
@@ -39,36 +36,6 @@ class SaleOrder(models.Model):
         copy=False,
         help="Days between the renewal and the next term, as they were when the "
         "customer confirmed: the last day for notice never moves afterwards.",
-    )
-    price_index = fields.Selection(
-        PRICE_INDEXES,
-        string="Price at renewal",
-        compute=from_plan("price_index"),
-        store=True,
-        readonly=False,
-        help="How the price changes with each renewal. It is part of the terms that "
-        "the customer confirms, and is announced before each renewal.",
-    )
-    price_index_percent = fields.Float(
-        string="Price change",
-        digits=(7, 4),
-        compute=from_plan("price_index_percent"),
-        store=True,
-        readonly=False,
-        help="Percent that the price changes by at each renewal.",
-    )
-    price_index_id = fields.Many2one(
-        "cycle.price.index",
-        string="Index",
-        compute=from_plan("price_index_id"),
-        store=True,
-        readonly=False,
-        check_company=True,
-    )
-
-    _price_index_possible = models.Constraint(
-        "CHECK (price_index_percent IS NULL OR price_index_percent > -100)",
-        "A price cannot fall by 100 % or more.",
     )
 
     # === DATES === #
@@ -251,62 +218,7 @@ class SaleOrder(models.Model):
         self._replan_periods()
         self._plan_term(self.term_number)
 
-    # === PRICE === #
-
-    def _get_renewal_terms(self):
-        """Return the terms of a recurring order that only some orders have.
-
-        The rule of the index is a term, what it comes to is not: so a renewal at
-        another price leaves the customer's confirmation valid.
-        """
-        self.ensure_one()
-        terms = {}
-        if self.recurrence_day:
-            terms["day"] = self.recurrence_day
-        if self.price_index == "percent":
-            terms["price_change"] = float_repr(self.price_index_percent, 4)
-        elif self.price_index:
-            terms["price_index"] = self.price_index_id.id
-        return terms
-
-    def _get_term_factor(self, number):
-        """Return what the agreed prices are multiplied by in a term.
-
-        What was announced stays, whatever becomes of the index. Each change is
-        applied once: a percentage at each renewal, an entry of a table at the first
-        renewal that is announced on or after its date.
-
-        :param int number: the term, from 1
-        """
-        self.ensure_one()
-        if number <= 1 or not self.price_index:
-            return 1.0
-        renewal = self._get_renewal(number)
-        if renewal:
-            return renewal.price_factor
-        factor = self._get_term_factor(number - 1)
-        if self.price_index == "percent":
-            return factor * (1 + self.price_index_percent / 100)
-        since, until = self._get_index_day(number - 1), self._get_index_day(number)
-        return factor * self.price_index_id.sudo()._get_factor(since, until)
-
-    def _get_period_price(self, factor):
-        """Return (untaxed, tax) of a whole billing period, in the order's currency."""
-        amounts = [
-            base_line_amounts(base_line)
-            for base_line in self._get_rounded_base_lines(factor)
-        ]
-        return (
-            self.currency_id.round(sum(untaxed for untaxed, _tax in amounts)),
-            self.currency_id.round(sum(tax for _untaxed, tax in amounts)),
-        )
-
-    def _get_index_day(self, number):
-        """Return the day whose index entries are the last to count for a term."""
-        renewal = self._get_renewal(number)
-        if renewal:
-            return renewal.date_index
-        return max(self.service_date_start, self._get_announcement_day(number))
+    # === RENEWALS === #
 
     def _get_announcement_day(self, number):
         """Return the day on which the customer is told about a term."""
