@@ -1,4 +1,6 @@
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import format_date
 
 
 class CyclePriceIndex(models.Model):
@@ -16,22 +18,10 @@ class CyclePriceIndex(models.Model):
     )
     entry_ids = fields.One2many("cycle.price.index.entry", "index_id", copy=True)
 
-    def _get_factor(self, since, until):
-        """Return what a price is multiplied by for the entries of some days.
-
-        :param datetime.date since: entries of this day and before have been applied
-        :param datetime.date until: last day whose entries count
-        :return: float, 1.0 without an entry
-        """
-        self.ensure_one()
-        factor = 1.0
-        for entry in self.entry_ids.sorted("date"):
-            if since < entry.date <= until:
-                factor *= 1 + entry.percent / 100
-        return factor
-
 
 class CyclePriceIndexEntry(models.Model):
+    """One change of an index, applied once to the price of each order."""
+
     _name = "cycle.price.index.entry"
     _description = "Price Index Entry"
     _order = "date desc, id desc"
@@ -41,7 +31,8 @@ class CyclePriceIndexEntry(models.Model):
     )
     date = fields.Date(
         required=True,
-        help="Applied once, at the first renewal that is announced on or after it.",
+        help="Applied once, at the first renewal that is announced on or after it. An "
+        "entry that is recorded later counts for the next one.",
     )
     percent = fields.Float(string="Change in %", required=True, digits=(7, 4))
 
@@ -51,3 +42,31 @@ class CyclePriceIndexEntry(models.Model):
     _one_per_day = models.UniqueIndex(
         "(index_id, date)", "The index already has an entry of that day."
     )
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_announced(self):
+        renewals = self.env["cycle.renewal"].sudo()
+        applied = [
+            ("index_entry_ids", "in", self.ids),
+            ("state", "in", ("announced", "renewed")),
+        ]
+        renewal = renewals.search(applied, limit=1)
+        if renewal:
+            entry = (renewal.index_entry_ids & self)[:1]
+            raise UserError(
+                self.env._(
+                    "The entry of %(date)s of the index “%(index)s” is in prices that "
+                    "customers were told, as in %(renewal)s, and cannot be deleted. "
+                    "Add another entry that corrects it.",
+                    date=format_date(self.env, entry.date),
+                    index=entry.index_id.name,
+                    renewal=renewal.display_name,
+                )
+            )
+
+    def _get_factor(self):
+        """Return what a price is multiplied by for the entries, 1.0 for none."""
+        factor = 1.0
+        for entry in self.sorted("date"):
+            factor *= 1 + entry.percent / 100
+        return factor

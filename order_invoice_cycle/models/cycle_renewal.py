@@ -48,6 +48,18 @@ class CycleRenewal(models.Model):
         readonly=True,
         help="The last day whose index entries are in the price.",
     )
+    price_index_id = fields.Many2one(
+        "cycle.price.index",
+        string="Index",
+        readonly=True,
+        help="The index that the price follows, if there is one.",
+    )
+    index_entry_ids = fields.Many2many(
+        "cycle.price.index.entry",
+        string="Index entries",
+        readonly=True,
+        help="The entries that this renewal applies; no other one does.",
+    )
     price_factor = fields.Float(digits=(16, 12), required=True, readonly=True)
     amount_untaxed = fields.Monetary(string="Untaxed per period", readonly=True)
     amount_tax = fields.Monetary(string="Taxes per period", readonly=True)

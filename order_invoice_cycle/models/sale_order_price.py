@@ -63,7 +63,7 @@ class SaleOrder(models.Model):
 
         What was announced stays, whatever becomes of the index. Each change is
         applied once: a percentage at each renewal, an entry of a table at the first
-        renewal that is announced on or after its date.
+        renewal that is announced on or after its date and knows it.
 
         :param int number: the term, from 1
         """
@@ -76,8 +76,42 @@ class SaleOrder(models.Model):
         factor = self._get_term_factor(number - 1)
         if self.price_index == "percent":
             return factor * (1 + self.price_index_percent / 100)
-        since, until = self._get_index_day(number - 1), self._get_index_day(number)
-        return factor * self.price_index_id.sudo()._get_factor(since, until)
+        entries = self._get_index_entries(number) - self._get_index_entries(number - 1)
+        return factor * entries._get_factor()
+
+    def _get_index_entries(self, number):
+        """Return the entries of the index that are in the price of a term.
+
+        Renewals know which they applied: so an entry that is recorded after the
+        announcement that it was dated for is in the next one, and none is lost.
+        """
+        self.ensure_one()
+        entries = self.env["cycle.price.index.entry"].sudo()
+        if number <= 1:
+            return entries
+        entries = self._get_index_entries(number - 1)
+        renewal = self._get_renewal(number).sudo()
+        if renewal:
+            return entries | renewal.index_entry_ids
+        since, until = self._get_index_start(number), self._get_index_day(number)
+        return entries | self.price_index_id.sudo().entry_ids.filtered(
+            lambda entry: since < entry.date <= until
+        )
+
+    def _get_index_start(self, number):
+        """Return the day after which the entries of the index count.
+
+        That is the service start or, when an amendment chose the index later, the
+        last day whose prices did not follow it.
+        """
+        others = self.renewal_ids.filtered(
+            lambda renewal: (
+                renewal.term_number < number
+                and renewal.state in ("announced", "renewed")
+                and renewal.price_index_id != self.price_index_id
+            )
+        )
+        return max(others.mapped("date_index"), default=self.service_date_start)
 
     def _get_period_price(self, factor):
         """Return (untaxed, tax) of a whole billing period, in the order's currency."""

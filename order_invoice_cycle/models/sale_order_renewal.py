@@ -2,6 +2,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Command
 from odoo.tools import format_date
 
 
@@ -129,11 +130,22 @@ class SaleOrder(models.Model):
             "date_end": self._get_term_start(number + 1) - timedelta(days=1),
             "date_cancel_by": self.date_cancel_by,
             "date_index": self._get_index_day(number),
+            **self._prepare_renewal_index(number),
             "price_factor": factor,
             "amount_untaxed": untaxed,
             "amount_tax": tax,
             "amount_total": untaxed + tax,
             "amount_total_before": old_untaxed + old_tax,
+        }
+
+    def _prepare_renewal_index(self, number):
+        """Return which entries of which index the renewal of a term applies."""
+        if self.price_index != "table":
+            return {}
+        entries = self._get_index_entries(number) - self._get_index_entries(number - 1)
+        return {
+            "price_index_id": self.price_index_id.id,
+            "index_entry_ids": [Command.set(entries.ids)],
         }
 
     def _renew_term(self, today):

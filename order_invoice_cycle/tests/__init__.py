@@ -55,6 +55,7 @@ from . import test_recurring
 from . import test_recurring_terms
 from . import test_recurring_end
 from . import test_renewal
+from . import test_renewal_index
 from . import test_renewal_notice
 from . import test_renewal_page
 from . import test_report_requests
