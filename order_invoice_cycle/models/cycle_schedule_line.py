@@ -256,7 +256,7 @@ class CycleScheduleLine(models.Model):
 
     # === CHECKS === #
 
-    @api.constrains(*TERMS_FIELDS)
+    @api.constrains(*TERMS_FIELDS, "is_left_out")
     def _check_confirmed_terms(self):
         self.order_id._check_confirmed_terms()
 

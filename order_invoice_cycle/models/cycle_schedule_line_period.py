@@ -12,8 +12,9 @@ class CycleScheduleLine(models.Model):
     is_left_out = fields.Boolean(
         readonly=True,
         copy=False,
-        help="Skipped by the order itself, not by a person: its days are paused, or "
-        "the order ends before. It is billed when that changes.",
+        help="Skipped by the order itself, not by a person: the days of a period are "
+        "paused, or the order ends before, and it is billed when that changes; or an "
+        "amendment took out a payment that had an invoice.",
     )
 
     def _get_period_share(self):

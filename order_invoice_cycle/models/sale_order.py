@@ -122,6 +122,7 @@ class SaleOrder(models.Model):
         "schedule_line_ids.offset_unit",
         "schedule_line_ids.offset_day",
         "schedule_line_ids.date_due",
+        "schedule_line_ids.is_left_out",
     )
     def _compute_terms_hash(self):
         for order in self:
@@ -165,7 +166,9 @@ class SaleOrder(models.Model):
             }
         else:
             terms["schedule"] = [
-                line._get_terms() for line in _in_order(order.schedule_line_ids)
+                line._get_terms()
+                for line in _in_order(order.schedule_line_ids)
+                if not line.is_left_out
             ]
         return terms
 

@@ -328,7 +328,7 @@ class SaleOrder(models.Model):
             else:
                 commands.append(Command.create(values))
         gone = present - kept
-        return [Command.delete(line.id) for line in gone] + commands
+        return [line._prepare_amended_removal() for line in gone] + commands
 
     def _after_amendment(self, amendment):
         """Date the new payments, and say what has to be decided."""

@@ -5,8 +5,9 @@ from ..tools.buckets import sum_buckets
 from .cycle_schedule_line import TERMS_FIELDS as SCHEDULE_TERMS_FIELDS
 from .sale_order_line import TERMS_FIELDS as LINE_TERMS_FIELDS
 
-# Written by the system only: what invoices took, and where a line comes from.
-SYSTEM_FIELDS = {"settled_amounts", "amended_line_id"}
+# Written by the system only: what invoices took, where a line comes from, and whether
+# it is no part of the schedule any more.
+SYSTEM_FIELDS = {"settled_amounts", "amended_line_id", "is_left_out"}
 
 
 class SaleOrderLine(models.Model):
@@ -27,6 +28,10 @@ class SaleOrderLine(models.Model):
             **self._convert_to_write(values),
             "tax_ids": [fields.Command.set(self.tax_ids.ids)],
         }
+
+    def _prepare_amended_removal(self):
+        """Return the command that takes this line out of the running order."""
+        return fields.Command.delete(self.id)
 
 
 class CycleScheduleLine(models.Model):
@@ -85,10 +90,30 @@ class CycleScheduleLine(models.Model):
         self.ensure_one()
         names = [name for name in SCHEDULE_TERMS_FIELDS if name != "order_id"]
         values = {name: self[name] for name in names}
+        values["is_left_out"] = False
         if self.trigger != "date" and not self.date_due:
             # The day on which its event happened is no term: it stays.
             values.pop("date_due")
         return values
+
+    def _prepare_amended_removal(self):
+        """Return the command that takes this payment out of the running order.
+
+        A payment that had an invoice, which was cancelled, stays for its sake: it takes
+        nothing of the order, and is no part of the terms any more.
+        """
+        if not self.sudo().move_ids:
+            return fields.Command.delete(self.id)
+        return fields.Command.update(
+            self.id,
+            {
+                "is_skipped": True,
+                "is_left_out": True,
+                "amount_type": "fixed",
+                "amount_fixed": 0.0,
+                "percent": 0.0,
+            },
+        )
 
     @api.model_create_multi
     def create(self, vals_list):

@@ -73,7 +73,12 @@ class SaleOrder(models.Model):
             order.date_completed = order.date_terminated = order.is_paused = False
             order.date_notice_given = order.renewal_days = False
             order.pause_ids.filtered(lambda pause: not pause.date_end).unlink()
-            open_lines = order.schedule_line_ids.filtered(lambda x: not x.invoice_id)
+            open_lines = order.schedule_line_ids.filtered(
+                # What an amendment took out is no part of the offer.
+                lambda line: (
+                    not line.invoice_id and (line.period_number or not line.is_left_out)
+                )
+            )
             open_lines.filtered(lambda line: line.trigger != "date").date_due = False
             open_lines.write(
                 {

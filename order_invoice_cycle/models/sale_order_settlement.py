@@ -88,7 +88,7 @@ class SaleOrder(models.Model):
         On a running order the others make up the rest exactly; on an offer what is
         missing stays visible, so that a person corrects it.
         """
-        lines = self.schedule_line_ids
+        lines = self.schedule_line_ids.filtered(lambda line: not line.is_left_out)
         total = Fraction(str(round(self.amount_total, 6)))
         settled = lines.filtered("settled_amounts")
         weights = {line: line._get_settled_share(total) for line in settled}

@@ -28,6 +28,7 @@ class SaleOrder(models.Model):
         lines = self.schedule_line_ids
         if self.payment_mode == "recurring":
             return {line: line._get_period_share() for line in lines}
+        lines = lines.filtered(lambda line: not line.is_left_out)
         if any(line.settled_amounts for line in lines):
             return self._get_weights_beside_settled()
         total = Fraction(str(round(self.amount_total, 6)))

@@ -179,6 +179,39 @@ class TestAmendment(AmendmentCommon):
         self.assertEqual(order.schedule_line_ids.sorted()[-1].name, "Last")
         self.assertEqual(len(order.schedule_line_ids), 3)
 
+    def test_removed_payment_stays_without_amount_when_its_invoice_was_cancelled(self):
+        order = self._create_running()
+        removed = order.schedule_line_ids[0]
+        invoice = removed.invoice_id
+        invoice.button_draft()
+        amendment = self._amend(order)
+        amendment.schedule_line_ids.sorted()[0].unlink()
+        self._agree(amendment)
+        self.assertSame(order, amendment)
+        self.assertEqual(invoice.state, "cancel")
+        self.assertRecordValues(removed, [{"state": "cancelled", "amount_total": 0.0}])
+        self.assertEqual(self._get_totals(order), [0.0, 615.0, 615.0])
+        second = self._amend(order, price_unit=500.0)
+        self.assertEqual(self._get_totals(second), [307.5, 307.5])
+        self._agree(second)
+        self.assertSame(order, second)
+        drafts = self._draft(order)
+        self.assertEqual(drafts.mapped("amount_total"), [307.5, 307.5])
+
+    def test_payment_that_was_cancelled_and_skipped_does_not_stop_an_amendment(self):
+        order = self._create_running()
+        skipped = order.schedule_line_ids[0]
+        skipped.invoice_id.button_draft()
+        skipped.invoice_id.button_cancel()
+        skipped.action_skip()
+        amendment = self._agree(self._amend(order, price_unit=1600.0))
+        self.assertSame(order, amendment)
+        self.assertEqual(self._get_totals(order), [0.0, 984.0, 984.0])
+        order._action_cancel()
+        order.action_draft()
+        self.assertEqual(skipped.state, "cancelled")
+        self.assertEqual(self._get_totals(order), [0.0, 984.0, 984.0])
+
     def test_confirmed_amendment_cannot_be_changed_or_offered_again(self):
         order = self._create_running()
         amendment = self._amend(order, price_unit=1600.0)

@@ -162,7 +162,7 @@ class OrderMachine(OrderSteps):
             if line.settled_amounts:
                 for bucket in line._get_settled_buckets():
                     amounts.update(_add_up_bucket(bucket))
-            else:
+            elif not line.is_left_out:
                 amounts.update(_add_up(shares[line]))
         return amounts
 
