@@ -1,5 +1,19 @@
 from odoo import api, fields, models
 
+# What ties an invoice to its payment and its archive, or is counted: never typed in.
+PROTECTED_FIELDS = {
+    "amended_order_id",
+    "amount_disputed",
+    "cycle_error",
+    "cycle_order_id",
+    "cycle_pdf_sha256",
+    "cycle_publisher_id",
+    "cycle_retry_at",
+    "is_disputed",
+    "is_replaced",
+    "schedule_line_id",
+}
+
 
 class AccountMove(models.Model):
     """An invoice of the cycle: it knows its scheduled payment and its disputes."""
@@ -70,6 +84,16 @@ class AccountMove(models.Model):
             move.cycle_message_count = counts and counts.get(move.id, 0)
 
     # === LIFE OF THE SCHEDULED PAYMENT === #
+
+    @api.model
+    def _has_field_access(self, field, operation):
+        """Keep people, imports and remote calls from untying an invoice.
+
+        Its payment would be drafted a second time, or never.
+        """
+        if operation == "write" and not self.env.su and field.name in PROTECTED_FIELDS:
+            return False
+        return super()._has_field_access(field, operation)
 
     @api.ondelete(at_uninstall=False)
     def _unlink_hold_scheduled_payment(self):

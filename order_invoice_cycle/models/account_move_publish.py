@@ -103,7 +103,7 @@ class AccountMove(models.Model):
         for move in self:
             reasons = [text for colour, text in findings[move] if colour == "red"]
             if reasons:
-                move.cycle_error = "\n".join(reasons)
+                move.sudo().cycle_error = "\n".join(reasons)
             else:
                 accepted |= move
         return accepted
@@ -127,7 +127,8 @@ class AccountMove(models.Model):
 
     def _withdraw_request(self):
         """Forget who asked for the publishing: it is done, or a person looks first."""
-        self.filtered("cycle_publisher_id")._write_aside({"cycle_publisher_id": False})
+        requested = self.sudo().filtered("cycle_publisher_id")
+        requested._write_aside({"cycle_publisher_id": False})
 
     def _write_aside(self, values):
         """Write what is no part of the accounting.
@@ -173,7 +174,7 @@ class AccountMove(models.Model):
 
     def _publish_in_background(self):
         """Leave the drafts to the job; return a notification."""
-        self.cycle_publisher_id = self.env.user
+        self.sudo().cycle_publisher_id = self.env.user
         self.env.ref(CRON).sudo()._trigger()
         return self._notify_publishing(
             self.env._(
@@ -269,7 +270,7 @@ class AccountMove(models.Model):
         for move in missing:
             content = move.invoice_pdf_report_id.raw
             digest = content and hashlib.sha256(content).hexdigest()
-            move._write_aside({"cycle_pdf_sha256": digest})
+            move.sudo()._write_aside({"cycle_pdf_sha256": digest})
 
     def _get_electronic_methods(self):
         """Return core's ways to send that are not e-mail, which is the outbox's."""

@@ -11,6 +11,7 @@ from . import test_approval_access
 from . import test_approval_escalation
 from . import test_approval_evidence
 from . import test_doors
+from . import test_doors_fields
 from . import test_doors_portal
 from . import test_backend_tour
 from . import test_confirmation

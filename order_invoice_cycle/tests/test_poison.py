@@ -144,7 +144,7 @@ class TestPoison(PoisonCommon):
     def test_one_bad_draft_and_one_bad_message_of_fifty_stay_behind_alone(self):
         moves = self._draft(self._create_due(GOOD + 1), today="2027-02-25")
         bad, unsent = moves[0], moves[1]
-        moves.cycle_publisher_id = self.user_billing
+        moves.sudo().cycle_publisher_id = self.user_billing
         with self._raising("account.move", "_post", bad):
             for _run in range(2):
                 self._run_cron(
