@@ -1,13 +1,42 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 
 from ..tools.buckets import sum_buckets
 from .cycle_schedule_line import TERMS_FIELDS as SCHEDULE_TERMS_FIELDS
 from .sale_order_line import TERMS_FIELDS as LINE_TERMS_FIELDS
 
-# Written by the system only: what invoices took, where a line comes from, and whether
-# it is no part of the schedule any more.
-SYSTEM_FIELDS = {"settled_amounts", "amended_line_id", "is_left_out"}
+# Written by the system only: what became of a payment, the days and the price of a
+# billing period, where a line comes from. None of them is a term of its own, so
+# nothing else would tell that one was changed before the customer confirmed.
+SYSTEM_FIELDS = {
+    "amended_line_id",
+    "amount_tax",
+    "amount_total",
+    "amount_untaxed",
+    "date_draft",
+    "date_requested",
+    "deposit_payment_id",
+    "error",
+    "hold_reason",
+    "invoice_id",
+    "is_left_out",
+    "is_payment_awaited",
+    "is_request_queued",
+    "is_skipped",
+    "period_end",
+    "period_number",
+    "period_share",
+    "period_start",
+    "price_factor",
+    "request_pdf_id",
+    "retry_at",
+    "settled_amounts",
+    "state",
+    "term_number",
+}
+# Stored for searching. Not among the others, because a list of a customer's orders
+# has these names as defaults in its context.
+FIELDS_OF_ORDER = {"company_id", "partner_id", "user_id", "currency_id"}
 
 
 class SaleOrderLine(models.Model):
@@ -117,25 +146,34 @@ class CycleScheduleLine(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        """Refuse to add payments to a confirmed schedule."""
+        """Refuse to add payments to a confirmed or a recurring schedule."""
         if not self.env.su:
             ids = {vals["order_id"] for vals in vals_list if vals.get("order_id")}
-            self._check_not_confirmed(self.env["sale.order"].browse(ids))
+            orders = self.env["sale.order"].browse(ids)
+            self._check_fields_of_order(set().union(*vals_list))
+            self._check_not_confirmed(orders)
+            self._check_not_recurring(orders)
         return super().create(vals_list)
 
     def write(self, vals):
-        """Refuse to change what was confirmed, or was invoiced in an amendment."""
+        """Refuse to change what was confirmed, follows from the recurrence, or was
+        invoiced in an amendment."""
         names = set(vals) & set(SCHEDULE_TERMS_FIELDS)
+        if not self.env.su:
+            self._check_fields_of_order(set(vals))
         if not self.env.su and names:
-            self._check_not_confirmed(self.order_id, names)
+            orders = self.order_id | self.order_id.browse(vals.get("order_id"))
+            self._check_not_confirmed(orders, names)
+            self._check_not_recurring(orders)
         if not self.env.su and names - {"sequence"}:
             self._check_not_settled()
         return super().write(vals)
 
     def unlink(self):
-        """Refuse to take payments out of a confirmed schedule."""
+        """Refuse to take payments out of a confirmed or a recurring schedule."""
         if not self.env.su:
             self._check_not_confirmed(self.order_id)
+            self._check_not_recurring(self.order_id)
         return super().unlink()
 
     @api.ondelete(at_uninstall=False)
@@ -165,6 +203,29 @@ class CycleScheduleLine(models.Model):
                 or self.env._("its payments"),
             )
         )
+
+    def _check_fields_of_order(self, names):
+        for name in sorted(names & FIELDS_OF_ORDER):
+            raise AccessError(
+                self.env._(
+                    "“%(field)s” of a scheduled payment is that of its order: change "
+                    "it there.",
+                    field=self._fields[name]._description_string(self.env),
+                )
+            )
+
+    def _check_not_recurring(self, orders):
+        """The terms of a recurring order are its recurrence, not the periods."""
+        recurring = orders.filtered(lambda order: order.payment_mode == "recurring")[:1]
+        if recurring:
+            raise UserError(
+                self.env._(
+                    "The billing periods of order %(order)s follow from its "
+                    "recurrence and cannot be written one by one. Change the service "
+                    "dates, the billing interval or the number of periods instead.",
+                    order=recurring.name,
+                )
+            )
 
     def _check_not_settled(self):
         for line in self:

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.fields import Command
+from odoo.tools import float_compare
 
 from .cycle_plan import MAX_LINES, RECURRENCE_UNITS
 
@@ -124,10 +125,14 @@ class SaleOrder(models.Model):
                 # Confirmed, or written by hand: stays as it is.
                 order.schedule_line_ids = order.schedule_line_ids
                 continue
-            order.schedule_line_ids = [Command.clear()] + [
-                Command.create({"sequence": position * 10, **values})
-                for position, values in enumerate(lines, start=1)
-            ]
+            order._write_schedule(lines)
+
+    def _write_schedule(self, lines):
+        """Replace the payments by those of ``lines``, a list of their values."""
+        self.schedule_line_ids = [Command.clear()] + [
+            Command.create({"sequence": position * 10, **values})
+            for position, values in enumerate(lines, start=1)
+        ]
 
     @api.depends("schedule_line_ids")
     def _compute_schedule_line_count(self):
@@ -198,6 +203,42 @@ class SaleOrder(models.Model):
             and 0 < self.recurrence_count <= MAX_LINES
             and 0 <= self.recurrence_day <= 31
         )
+
+    # === PERIODS OF AN OFFER === #
+
+    def _submit_for_approval(self):
+        self.sudo()._refresh_periods()
+        return super()._submit_for_approval()
+
+    def _refresh_periods(self):
+        """Build the billing periods anew where they do not follow from the terms.
+
+        The customer confirms the recurrence: what else was written into the periods,
+        by an order's earlier life or another addon, nobody would have agreed to.
+        """
+        self.ensure_one()
+        if self.payment_mode != "recurring" or self.amendment_of_id:
+            return
+        lines = self._prepare_schedule()
+        if not self.schedule_line_ids.move_ids and self._has_other_periods(lines):
+            self._write_schedule(lines)
+
+    def _has_other_periods(self, expected):
+        """Tell whether the periods are others than ``expected``, a list of values."""
+        expected = {line["period_number"]: line for line in expected}
+        lines = self.schedule_line_ids
+        if sorted(lines.mapped("period_number")) != sorted(expected):
+            return True
+        return any(
+            line.date_due != values["date_due"]
+            or line.term_number != values["term_number"]
+            or float_compare(line.price_factor, values["price_factor"], 9)
+            or line._differs_from_period(values)
+            for line in lines
+            for values in [expected[line.period_number]]
+        )
+
+    # === LEAD TIME === #
 
     def _get_lead_days(self):
         """Return how many days before its due date a payment is drafted."""

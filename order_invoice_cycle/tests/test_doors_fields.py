@@ -68,3 +68,133 @@ class TestDoorsFields(RecurringCommon):
         own = move.schedule_line_id.with_user(self.user_sales)
         with self.assertRaises(AccessError):
             own.write({"move_ids": [Command.unlink(move.id)]})
+
+    # === PERIODS === #
+
+    def test_periods_of_an_offer_are_not_written_by_people(self):
+        order = self._create_order(plan="monthly")
+        line = order.schedule_line_ids[0]
+        users = (self.user_sales, self.user_billing, self.user_manager)
+        values = {
+            "price_factor": 5,
+            "period_share": 0.5,
+            "period_start": "2027-02-01",
+            "period_end": "2027-02-01",
+            "period_number": 7,
+            "term_number": 2,
+        }
+        self._assert_unwritable(line, values, users)
+        values = {"date_due": "2030-01-01", "name": "Free month", "sequence": 99}
+        for user in users[::2]:
+            own = line.with_user(user)
+            doors = {
+                "extra": lambda own=own: own.create(
+                    {"order_id": order.id, "name": "More", "date_due": "2027-06-01"}
+                ),
+                "deleted": own.unlink,
+                "through the order": lambda own=own: own.order_id.write(
+                    {"schedule_line_ids": [Command.delete(line.id)]}
+                ),
+                **{
+                    name: lambda own=own, name=name: own.write({name: values[name]})
+                    for name in values
+                },
+            }
+            for name, door in doors.items():
+                with (
+                    self.subTest(user=user.name, door=name),
+                    self.assertRaisesRegex(UserError, "follow from its recurrence"),
+                    self.env.cr.savepoint(),
+                ):
+                    door()
+        order.invalidate_recordset()
+        self.assertEqual(len(order.schedule_line_ids), 12)
+
+    def test_payment_is_not_moved_to_a_recurring_order(self):
+        recurring = self._create_order(plan="monthly")
+        line = self._create_order(plan="instalments_3").schedule_line_ids[0]
+        with self.assertRaisesRegex(UserError, "follow from its recurrence"):
+            line.with_user(self.user_sales).write({"order_id": recurring.id})
+
+    def test_recurring_order_is_not_created_with_periods_of_its_own(self):
+        period = {"name": "One", "date_due": "2027-02-01"}
+        with self.assertRaisesRegex(UserError, "follow from its recurrence"):
+            self._create_order(
+                plan="monthly", schedule_line_ids=[Command.create(period)]
+            )
+
+    def test_periods_are_made_anew_when_others_were_submitted(self):
+        for change in (
+            lambda lines: lines[0].write({"price_factor": 5}),
+            lambda lines: lines[3].write({"date_due": "2030-01-01"}),
+            lambda lines: lines[5].write({"period_share": 0.5}),
+            lambda lines: lines[11].unlink(),
+            lambda lines: lines[11].write({"period_number": 11}),
+            lambda lines: lines[0].copy({"order_id": lines.order_id.id}),
+        ):
+            order = self._create_order(plan="monthly")
+            before = self._get_periods(order)
+            change(order.schedule_line_ids.sudo())
+            self._approve(order)
+            self.assertEqual(self._get_periods(order), before)
+            self.assertFalse(order._has_other_periods(order._prepare_schedule()))
+
+    def test_periods_are_kept_when_they_follow_from_the_recurrence(self):
+        order = self._create_order(plan="monthly")
+        lines = order.schedule_line_ids
+        self._approve(order)
+        self.assertEqual(order.schedule_line_ids, lines)
+
+    def test_order_of_several_can_still_leave_the_recurring_mode(self):
+        order = self._create_order(plan="monthly")
+        order.with_user(self.user_sales).write(
+            {
+                "payment_mode": "instalments",
+                "plan_id": False,
+                "schedule_line_ids": [
+                    Command.clear(),
+                    Command.create({"name": "All", "date_due": "2027-02-01"}),
+                ],
+            }
+        )
+        self.assertEqual(order.schedule_line_ids.mapped("name"), ["All"])
+
+    # === PAYMENTS === #
+
+    def test_fate_of_a_payment_is_not_written_by_people(self):
+        payment = self.env["account.payment"].create(
+            {"payment_type": "inbound", "partner_id": self.customer.id, "amount": 1}
+        )
+        values = {
+            "is_skipped": True,
+            "hold_reason": "Mine",
+            "deposit_payment_id": payment.id,
+            "is_request_queued": True,
+            "date_requested": "2027-01-01 00:00:00",
+            "price_factor": 2,
+            "state": "paid",
+            "error": "None",
+            "retry_at": "2099-01-01 00:00:00",
+            "amount_total": 1.0,
+            "date_draft": "2099-01-01",
+        }
+        users = (self.user_sales, self.user_billing, self.user_manager)
+        order = self._create_order(plan="deposit_30")
+        line = order.schedule_line_ids[0]
+        self._assert_unwritable(line, values, users)
+        self._assert_unwritable(line, {"company_id": False}, users)
+        for name, value in values.items():
+            with self.subTest(created_with=name), self.assertRaises(AccessError):
+                line.with_user(self.user_sales).create(
+                    {"order_id": order.id, "name": "More", name: value}
+                )
+
+    def test_payment_is_added_where_the_customer_is_the_default(self):
+        """As in the orders of a customer, whose list has defaults in its context."""
+        order = self._create_order(plan="instalments_3").with_user(self.user_sales)
+        order.with_context(
+            default_partner_id=self.customer.id,
+            default_user_id=self.user_sales.id,
+            default_company_id=self.company.id,
+        ).write({"schedule_line_ids": [Command.create({"name": "By hand"})]})
+        self.assertEqual(len(order.schedule_line_ids), 4)
