@@ -28,14 +28,30 @@ TERMS_FIELDS = [
     "price_index_percent",
     "price_index_id",
 ]
-# What approval and confirmation rest on: computed or counted, never typed in.
+# What approval and confirmation rest on, and what happened to a running order:
+# computed, counted or written by a button, never typed in.
 PROTECTED_FIELDS = {
-    "cycle_pdf_id",
-    "cycle_pdf_sha256",
-    "cycle_stage",
+    "acceptance_id",
     "amendment_of_id",
     "applied_amendment_id",
+    "cycle_error",
+    "cycle_fiscal_position_id",
+    "cycle_pdf_id",
+    "cycle_pdf_sha256",
+    "cycle_retry_at",
+    "cycle_stage",
     "date_amended",
+    "date_cancel_by",
+    "date_completed",
+    "date_notice_given",
+    "date_renewal",
+    "date_renewal_notice",
+    "date_term_end",
+    "date_terminated",
+    "is_paused",
+    "notice_given_by",
+    "renewal_days",
+    "term_number",
     "terms_hash",
     "terms_version",
 }

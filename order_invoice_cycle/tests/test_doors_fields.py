@@ -198,3 +198,42 @@ class TestDoorsFields(RecurringCommon):
             default_company_id=self.company.id,
         ).write({"schedule_line_ids": [Command.create({"name": "By hand"})]})
         self.assertEqual(len(order.schedule_line_ids), 4)
+
+    # === RUNNING ORDERS === #
+
+    def test_life_of_a_running_order_is_not_written_by_people(self):
+        order = self._running()
+        position = self.env["account.fiscal.position"].create({"name": "Elsewhere"})
+        values = {
+            "term_number": 2,
+            "date_notice_given": "2027-01-01",
+            "notice_given_by": "Somebody",
+            "date_terminated": "2027-02-01",
+            "renewal_days": 1,
+            "is_paused": True,
+            "date_completed": "2027-02-01",
+            "cycle_fiscal_position_id": position.id,
+            "acceptance_id": self.env["ir.attachment"].create({"name": "Mine"}).id,
+            "date_renewal": "2099-01-01",
+            "date_cancel_by": "2099-01-01",
+            "date_term_end": "2099-01-01",
+            "cycle_retry_at": "2099-01-01 00:00:00",
+        }
+        users = (self.user_sales, self.user_billing, self.user_manager)
+        self._assert_unwritable(order, values, users)
+
+    def test_notice_of_the_customer_cannot_be_erased(self):
+        order = self._running()
+        order.with_user(self.user_sales).action_give_notice("2027-01-20", "Jan")
+        with self.assertRaises(AccessError):
+            order.with_user(self.user_sales).write({"date_notice_given": False})
+        order.with_user(self.user_sales).action_withdraw_notice()
+        self.assertFalse(order.date_notice_given)
+
+    def test_what_asks_for_the_prepayment_is_chosen_until_it_is_confirmed(self):
+        order = self._create_order(plan="deposit_30")
+        order.with_user(self.user_sales).deposit_document = "request"
+        self._confirm(self._approve(order))
+        self.assertEqual(order.deposit_document, "request")
+        users = (self.user_sales, self.user_billing, self.user_manager)
+        self._assert_unwritable(order, {"deposit_document": "invoice"}, users)

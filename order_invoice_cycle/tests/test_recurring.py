@@ -321,7 +321,7 @@ class TestRecurring(RecurringCommon):
         daily = [self._running(**values) for values in options]
         jumped = [self._running(**values) for values in options]
         for order in jumped:
-            order.is_paused = True  # keeps the daily runs away from them
+            order.sudo().is_paused = True  # keeps the daily runs away from them
         days = fields.Date.to_date("2027-01-15").toordinal()
         with self._cron_env() as env:
             for day in range(days, days + 731):
@@ -329,7 +329,7 @@ class TestRecurring(RecurringCommon):
                 env["cycle.schedule.line"]._cron_renew_terms(today=today)
                 env["cycle.schedule.line"]._cron_draft_invoices(today=today)
         for order in jumped:
-            order.is_paused = False
+            order.sudo().is_paused = False
         last = date.fromordinal(days + 730)
         self._renew(last)
         self._run_cron("cycle.schedule.line", "_cron_draft_invoices", today=last)
