@@ -69,6 +69,7 @@ from . import sale_order_import
 from . import account_move
 from . import account_move_check
 from . import account_move_publish
+from . import account_move_post
 from . import account_move_reminder
 from . import account_move_schedule
 from . import account_move_deposit

@@ -1,6 +1,5 @@
 import hashlib
 import uuid
-from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
@@ -110,13 +109,12 @@ class AccountMove(models.Model):
 
     def _publish(self, today):
         """Post ``self``, drafts of one company, and queue their e-mails."""
-        earliest = today + timedelta(days=self.company_id.cycle_min_payment_days)
         # One write for each due date: core looks through the items after every write.
         for due, moves in self.grouped(
-            lambda move: max(move.invoice_date_due or earliest, earliest)
+            lambda move: move._get_due_date_of_posting(today)
         ).items():
             moves.write({"invoice_date": today, "invoice_date_due": due})
-        self._post(soft=False)
+        self._post_checked()
         self._job_succeeded()
         self._withdraw_request()
         self.env["cycle.message"]._queue_all(

@@ -62,6 +62,7 @@ from . import test_renewal_page
 from . import test_report_requests
 from . import test_renewal_states
 from . import test_publish
+from . import test_posting
 from . import test_publish_check
 from . import test_publish_many
 from . import test_payment
