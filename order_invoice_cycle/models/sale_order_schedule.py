@@ -4,6 +4,19 @@ from odoo.tools import float_compare
 
 from .cycle_plan import MAX_LINES, RECURRENCE_UNITS
 
+# What the billing periods of a recurring order are counted by.
+RECURRENCE_INPUTS = {
+    "service_date_start",
+    "service_date_end",
+    "recurrence_interval",
+    "recurrence_unit",
+    "recurrence_count",
+    "recurrence_in_advance",
+    "recurrence_day",
+}
+# Modes whose payments come from a plan, or are written by hand.
+PLANNED_MODES = ("prepayment", "after_completion", "instalments")
+
 
 def from_plan(name):
     """Return the compute method of a field of a recurring order that a plan fills.
@@ -108,18 +121,13 @@ class SaleOrder(models.Model):
     @api.depends(
         "payment_mode",
         "plan_id",
-        "service_date_start",
-        "service_date_end",
-        "recurrence_interval",
-        "recurrence_unit",
-        "recurrence_count",
-        "recurrence_in_advance",
-        "recurrence_day",
+        *sorted(RECURRENCE_INPUTS),
     )
     def _compute_schedule_line_ids(self):
+        is_kept = self.env.context.get("cycle_keep_schedule")
         for order in self:
             lines = None
-            if order.state not in ("sale", "cancel"):
+            if order.state not in ("sale", "cancel") and not is_kept:
                 lines = order._prepare_schedule()
             if lines is None:
                 # Confirmed, or written by hand: stays as it is.
@@ -148,6 +156,39 @@ class SaleOrder(models.Model):
         action["domain"] = [("order_id", "=", self.id)]
         action["context"] = {}
         return action
+
+    # === WHEN IT IS BUILT === #
+
+    def write(self, vals):
+        """Leave schedules alone that are not built from what is written.
+
+        A schedule written by hand is not lost to a date that it has nothing to do
+        with.
+        """
+        if not RECURRENCE_INPUTS & set(vals):
+            return super().write(vals)
+        kept = self.filtered(lambda x: not x._get_schedule_inputs() & set(vals))
+        with self.env.protecting([self._fields["schedule_line_ids"]], kept):
+            return super().write(vals)
+
+    def onchange(self, values, field_names, fields_spec):
+        """Leave a schedule alone in the form that is not built from what changed."""
+        order, names = self, set(field_names)
+        if names and names <= RECURRENCE_INPUTS:
+            known = {x: values[x] for x in ("payment_mode", "plan_id") if x in values}
+            if not names & self.new(known, origin=self)._get_schedule_inputs():
+                order = self.with_context(cycle_keep_schedule=True)
+        return super(SaleOrder, order).onchange(values, field_names, fields_spec)
+
+    def _get_schedule_inputs(self):
+        """Return the names of the fields that this order's schedule is built from."""
+        self.ensure_one()
+        inputs = {"payment_mode", "plan_id"}
+        if self.payment_mode not in PLANNED_MODES:
+            inputs |= RECURRENCE_INPUTS
+        elif "date" in self.plan_id.line_ids.mapped("trigger"):
+            inputs.add("service_date_start")
+        return inputs
 
     # === BUILDING THE SCHEDULE === #
 

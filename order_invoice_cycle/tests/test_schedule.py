@@ -9,7 +9,8 @@ from .common import CycleCommon
 FORM = """
 <form>
     <field name="partner_id" /><field name="payment_mode" /><field name="plan_id" />
-    <field name="service_date_start" /><field name="recurrence_interval" />
+    <field name="service_date_start" /><field name="service_date_end" />
+    <field name="recurrence_interval" />
     <field name="recurrence_unit" /><field name="recurrence_count" />
     <field name="order_line">
         <list editable="bottom">
@@ -259,6 +260,82 @@ class TestSchedule(CycleCommon):
             order.schedule_line_ids.mapped("amount_total"), [738.0, 1722.0]
         )
         self.assertFalse(order.schedule_problem)
+
+    def _create_forty_sixty(self, mode, **values):
+        return self._create_order(
+            payment_mode=mode,
+            schedule_line_ids=[
+                Command.create(
+                    {"name": "First", "amount_type": "percent", "percent": 40}
+                ),
+                Command.create(
+                    {"name": "Second", "amount_type": "percent", "percent": 60}
+                ),
+            ],
+            **values,
+        )
+
+    def test_hand_made_schedule_is_kept_when_a_date_changes_it_is_not_built_from(self):
+        for mode in ("prepayment", "after_completion", "instalments"):
+            for values in (
+                {"service_date_end": "2027-06-30"},
+                {"service_date_start": "2027-01-20"},
+                {"recurrence_interval": 3, "recurrence_unit": "year"},
+                {"service_date_start": "2027-01-20", "client_order_ref": "PO 7"},
+            ):
+                with self.subTest(mode=mode, values=values):
+                    order = self._create_forty_sixty(mode)
+                    lines = order.schedule_line_ids
+                    order.with_user(self.user_sales).write(values)
+                    self.assertEqual(order.schedule_line_ids, lines)
+                    self.assertEqual(lines.mapped("percent"), [40, 60])
+
+    def test_hand_made_schedule_is_made_anew_when_mode_or_plan_changes(self):
+        order = self._create_forty_sixty("prepayment")
+        order.write(
+            {"payment_mode": "after_completion", "service_date_end": "2027-06-30"}
+        )
+        self.assertEqual(
+            order.schedule_line_ids.mapped("name"), ["Payment on completion"]
+        )
+        order = self._create_forty_sixty("instalments")
+        order.plan_id = self.env.ref("order_invoice_cycle.cycle_plan_instalments_3")
+        self.assertEqual(len(order.schedule_line_ids), 3)
+
+    def test_schedule_of_a_plan_is_kept_when_the_plan_counts_from_no_date(self):
+        order = self._create_order(plan="deposit_30")
+        lines = order.schedule_line_ids
+        lines[0].write({"amount_type": "percent", "percent": 40})
+        order.write(
+            {"service_date_start": "2027-02-01", "service_date_end": "2027-06-30"}
+        )
+        self.assertEqual(order.schedule_line_ids, lines)
+        self.assertEqual(lines[0].percent, 40)
+
+    def test_hand_made_schedule_is_kept_in_the_form_when_a_date_changes(self):
+        view = self.env["ir.ui.view"].create({"model": "sale.order", "arch": FORM})
+        for mode in ("prepayment", "instalments"):
+            for order in (self.env["sale.order"], self._create_forty_sixty(mode)):
+                with self.subTest(mode=mode, order=order):
+                    form = Form(order, view)
+                    form.partner_id = self.customer
+                    form.payment_mode = mode
+                    while len(form.schedule_line_ids):
+                        form.schedule_line_ids.remove(0)
+                    for name, percent in (("First", 40), ("Second", 60)):
+                        with form.schedule_line_ids.new() as line:
+                            line.name = name
+                            line.amount_type = "percent"
+                            line.percent = percent
+                            line.date_due = "2027-03-01"
+                    form.service_date_start = "2027-01-20"
+                    form.service_date_end = "2027-06-30"
+                    saved = form.save()
+                    lines = saved.schedule_line_ids
+                    self.assertEqual(lines.mapped("percent"), [40, 60])
+                    with Form(saved, view) as form:
+                        form.service_date_start = "2027-01-25"
+                    self.assertEqual(saved.schedule_line_ids, lines)
 
     def test_schedule_is_kept_when_another_field_of_the_order_changes(self):
         order = self._create_order(plan="instalments_3")
