@@ -75,6 +75,7 @@ from . import account_move_schedule
 from . import account_move_deposit
 from . import account_move_form
 from . import account_move_line
+from . import account_payment
 from . import payment_transaction
 from . import cycle_dashboard
 from . import cycle_dashboard_receivable

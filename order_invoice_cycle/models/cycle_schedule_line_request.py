@@ -31,8 +31,12 @@ class CycleScheduleLine(models.Model):
         readonly=True,
         copy=False,
         check_company=True,
-        index="btree_not_null",
         ondelete="restrict",
+    )
+
+    _one_prepayment_per_payment = models.UniqueIndex(
+        "(deposit_payment_id) WHERE deposit_payment_id IS NOT NULL",
+        "This payment has paid another prepayment already.",
     )
 
     @api.depends(

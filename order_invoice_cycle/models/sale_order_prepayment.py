@@ -116,19 +116,16 @@ class SaleOrder(models.Model):
         if paid:
             return paid
         line = order._get_unpaid_requests()[:1]
-        currency = order.currency_id
-        fits = payment.currency_id == currency and not currency.compare_amounts(
-            payment.amount, line.amount_total
-        )
-        if not line or not fits:
-            order._tell_payment_does_not_fit(payment, line)
+        problem = order._get_payment_problem(payment, line)
+        if problem:
+            order._tell_payment_does_not_fit(problem)
             return self.env["cycle.schedule.line"]
         line.deposit_payment_id = payment
         order.message_post(
             body=self.env._(
                 "The prepayment “%(line)s” was paid: %(amount)s on %(date)s.",
                 line=line.name,
-                amount=currency.format(payment.amount),
+                amount=order.currency_id.format(payment.amount),
                 date=format_date(self.env, payment.date),
             )
         )
@@ -150,12 +147,77 @@ class SaleOrder(models.Model):
         )
         return {"transaction_ids": [Command.set(transactions.ids)]}
 
-    def _tell_payment_does_not_fit(self, payment, line):
+    def _get_payment_problem(self, payment, line):
+        """Return why a payment is not what a request asks for, or False.
+
+        :param payment: an ``account.payment``
+        :param line: the prepayment that is asked for, or an empty one
+        """
+        self.ensure_one()
+        payment, name = payment.sudo(), payment.display_name
+        is_posted = payment.state in ("in_process", "paid")
+        if not line:
+            return self.env._(
+                "Order %(order)s awaits no payment of a payment request.",
+                order=self.name,
+            )
+        if payment.cycle_schedule_line_ids:
+            return self.env._(
+                "Payment %(payment)s has paid “%(line)s” already. Choose another one.",
+                payment=name,
+                line=payment.cycle_schedule_line_ids[0].display_name,
+            )
+        if payment.payment_type != "inbound" or not is_posted:
+            return self.env._(
+                "%(payment)s is no confirmed payment that came in. Choose another one.",
+                payment=name,
+            )
+        if payment.company_id != self.company_id or not self._is_paid_by(payment):
+            return self.env._(
+                "Payment %(payment)s does not come from the customer of order "
+                "%(order)s. Choose another one.",
+                payment=name,
+                order=self.name,
+            )
+        if payment.is_reconciled:
+            return self.env._(
+                "Payment %(payment)s has paid other invoices already. Choose another "
+                "one.",
+                payment=name,
+            )
+        return self._get_amount_problem(payment.amount, payment.currency_id, line)
+
+    def _is_paid_by(self, payment):
+        """Tell whether a payment is the customer's, or was made for this order.
+
+        Online, somebody else may pay for the customer.
+        """
+        payers = self.partner_invoice_id | self.partner_id
+        return (
+            payment.partner_id.commercial_partner_id in payers.commercial_partner_id
+            or self in payment.payment_transaction_id.sale_order_ids
+        )
+
+    def _get_amount_problem(self, amount, currency, line):
+        """Return why an amount is not what a request asks for, or False."""
+        requested = line.currency_id
+        if currency == requested and not currency.compare_amounts(
+            amount, line.amount_total
+        ):
+            return False
+        return self.env._(
+            "The payment is %(amount)s, the payment request says %(requested)s. The "
+            "invoice is drafted when the whole amount has arrived: record a part as a "
+            "payment in Invoicing, or agree another schedule with the customer.",
+            amount=currency.format(amount),
+            requested=requested.format(line.amount_total),
+        )
+
+    def _tell_payment_does_not_fit(self, problem):
         text = self.env._(
-            "A payment of %(amount)s arrived, the payment request says %(requested)s. "
-            "Record it with “Payment received” once that is clear.",
-            amount=payment.currency_id.format(payment.amount),
-            requested=line.currency_id.format(line.amount_total) if line else "-",
+            "A payment arrived. %(problem)s Record it with “Payment received” once "
+            "that is clear.",
+            problem=problem,
         )
         self.activity_schedule(
             "order_invoice_cycle.mail_activity_type_payment_unclear",

@@ -1,8 +1,12 @@
 import base64
 
+from psycopg2 import IntegrityError
+
+from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.tests import Form, tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.account_payment.tests.common import AccountPaymentCommon
 
@@ -149,6 +153,70 @@ class TestPrepayment(PrepaymentCommon):
             self._receive(order, amount=300.0)
         self.assertFalse(order.invoice_ids)
 
+    def _create_payment(self, **values):
+        """Return a confirmed payment of the customer over 369.00."""
+        payment = self.env["account.payment"].create(
+            {
+                "payment_type": "inbound",
+                "partner_type": "customer",
+                "partner_id": self.customer.id,
+                "amount": 369.0,
+                "journal_id": self.company_data["default_journal_bank"].id,
+                **values,
+            }
+        )
+        payment.action_post()
+        return payment
+
+    def _receive_by_call(self, order, payment):
+        """Record ``payment`` as a remote call does, past the choices of the form."""
+        wizard = self.env["cycle.payment.received"].with_user(self.user_billing)
+        values = {"order_id": order.id, "payment_id": payment.id, "amount": 369.0}
+        return wizard.create(values).action_receive()
+
+    def test_one_payment_pays_one_prepayment(self):
+        first, second = self._requested_order(), self._requested_order()
+        payment = self._create_payment()
+        self._receive_by_call(first, payment)
+        with self.assertRaisesRegex(UserError, f"{first.name} – Deposit” already"):
+            self._receive_by_call(second, payment)
+        self.assertFalse(second._take_deposit_payment(payment))
+        self.assertIn("has paid", second.activity_ids.note)
+        self.assertTrue(second.is_deposit_due)
+
+    @mute_logger("odoo.sql_db")
+    def test_second_prepayment_of_a_payment_is_refused_by_the_database(self):
+        orders = self._requested_order() | self._requested_order()
+        payment = self._create_payment()
+        with self.assertRaises(IntegrityError), self.env.cr.savepoint():
+            orders.schedule_line_ids.filtered(
+                lambda line: line.kind == "deposit"
+            ).sudo().deposit_payment_id = payment
+            self.env.flush_all()
+
+    def test_payment_that_is_not_the_customer_s_is_refused(self):
+        order = self._requested_order()
+        draft = self._create_payment()
+        draft.action_draft()
+        used = self._create_payment()
+        invoice = self._create_invoice_one_line(
+            partner_id=self.customer, price_unit=369.0, tax_ids=[], post=True
+        )
+        (used.move_id | invoice).line_ids.filtered(
+            lambda line: line.account_id.account_type == "asset_receivable"
+        ).reconcile()
+        for payment, hint in (
+            (self._create_payment(partner_id=self.other_customer.id), "not come from"),
+            (self._create_payment(payment_type="outbound"), "no confirmed payment"),
+            (draft, "no confirmed payment"),
+            (used, "other invoices already"),
+            (self._create_payment(amount=300.0), "300.00.*369.00"),
+        ):
+            with self.subTest(hint=hint):
+                with self.assertRaisesRegex(UserError, hint):
+                    self._receive_by_call(order, payment)
+                self.assertFalse(order.invoice_ids)
+
     def test_payment_is_recorded_by_billing_only_and_once(self):
         order = self._requested_order()
         with self.assertRaises(AccessError):
@@ -192,7 +260,7 @@ class TestPrepayment(PrepaymentCommon):
 class TestPrepaymentOnline(PrepaymentCommon, AccountPaymentCommon):
     """A payment request is paid by core's payment form."""
 
-    def _pay_online(self, order, amount=369.0, reference="TX"):
+    def _pay_online(self, order, amount=369.0, reference="TX", **values):
         self.env["ir.config_parameter"].sudo().set_param("sale.automatic_invoice", "1")
         transaction = self._create_transaction(
             flow="direct",
@@ -200,7 +268,7 @@ class TestPrepaymentOnline(PrepaymentCommon, AccountPaymentCommon):
             reference=reference,
             amount=amount,
             currency_id=order.currency_id.id,
-            partner_id=order.partner_id.id,
+            **{"partner_id": order.partner_id.id, **values},
             sale_order_ids=[Command.set(order.ids)],
         )
         transaction._post_process()
@@ -224,6 +292,13 @@ class TestPrepaymentOnline(PrepaymentCommon, AccountPaymentCommon):
         transaction._post_process()
         self.assertEqual(len(order.invoice_ids), 1)
         self.assertFalse(order.activity_ids)
+
+    def test_online_payment_by_somebody_else_is_taken(self):
+        order = self._requested_order()
+        transaction = self._pay_online(order, partner_id=self.other_customer.id)
+        deposit = order.schedule_line_ids[0]
+        self.assertEqual(deposit.deposit_payment_id, transaction.payment_id)
+        self.assertEqual(deposit.state, "drafted")
 
     def test_part_payment_online_asks_a_person(self):
         order = self._requested_order()

@@ -19,6 +19,7 @@ class CyclePaymentReceived(models.TransientModel):
         "account.payment",
         string="Recorded payment",
         domain="[('payment_type', '=', 'inbound'), ('is_reconciled', '=', False),"
+        " ('cycle_schedule_line_ids', '=', False),"
         " ('state', 'in', ('in_process', 'paid')), ('company_id', '=', company_id),"
         " ('currency_id', '=', currency_id),"
         " ('partner_id.commercial_partner_id', '=', commercial_partner_id)]",
@@ -66,43 +67,31 @@ class CyclePaymentReceived(models.TransientModel):
 
         :return: action that shows the draft invoice
         :raise AccessError: without the right to record payments
-        :raise UserError: when nothing is awaited, or the amount is another one
+        :raise UserError: when nothing is awaited, or the payment does not fit
         """
         self.ensure_one()
         if not self.env.user.has_group("order_invoice_cycle.group_cycle_billing"):
             raise AccessError(
                 self.env._("Only the billing role of the order cycle records payments.")
             )
-        self._check_amount()
+        self._check_payment()
         payment = self.payment_id or self._create_payment()
         line = self.order_id._take_deposit_payment(payment)
         if not line.invoice_id:
             raise UserError(line.error)
         return line.invoice_id.get_formview_action()
 
-    def _check_amount(self):
-        line = self.order_id._get_unpaid_requests()[:1]
-        if not line:
-            raise UserError(
-                self.env._(
-                    "Order %(order)s awaits no payment of a payment request.",
-                    order=self.order_id.name,
-                )
-            )
-        amount = self.payment_id.amount if self.payment_id else self.amount
-        if self.currency_id.compare_amounts(amount, line.amount_total):
-            raise UserError(
-                self.env._(
-                    "The payment is %(amount)s, the payment request says "
-                    "%(requested)s. The invoice is drafted when the whole amount has "
-                    "arrived: record a part as a payment in Invoicing, or agree "
-                    "another schedule with the customer.",
-                    amount=self.currency_id.format(amount),
-                    requested=self.currency_id.format(line.amount_total),
-                )
-            )
-        if not self.payment_id and not self.journal_id:
-            raise UserError(self.env._("Choose the journal the payment arrived in."))
+    def _check_payment(self):
+        order = self.order_id.sudo()
+        line = order._get_unpaid_requests()[:1]
+        if self.payment_id or not line:
+            problem = order._get_payment_problem(self.payment_id, line)
+        else:
+            problem = order._get_amount_problem(self.amount, self.currency_id, line)
+        if not problem and not self.payment_id and not self.journal_id:
+            problem = self.env._("Choose the journal the payment arrived in.")
+        if problem:
+            raise UserError(problem)
 
     def _create_payment(self):
         payment = self.env["account.payment"].create(
