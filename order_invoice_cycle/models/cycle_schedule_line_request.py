@@ -58,6 +58,41 @@ class CycleScheduleLine(models.Model):
                 and not line.invoice_id
             )
 
+    # === THE GATE === #
+
+    def _get_unpaid_deposits(self):
+        """Return the prepayments that nobody paid and no manager gave up.
+
+        One whose invoice was credited before it was paid is not paid either.
+        """
+        return self.filtered(
+            lambda line: (
+                line.kind == "deposit"
+                and line.order_id.payment_mode == "prepayment"
+                and line.order_id.state == "sale"
+                and line.state != "paid"
+                and not line.is_skipped
+                and not line.deposit_payment_id
+            )
+        )
+
+    def action_skip(self):
+        """Give the lines up for good; an unpaid prepayment is a manager's to give up.
+
+        :raise UserError: when one is an unpaid prepayment, and the user no manager
+        """
+        unpaid = self._get_unpaid_deposits()[:1]
+        is_manager = self.env.user.has_group("order_invoice_cycle.group_cycle_manager")
+        if unpaid and not is_manager:
+            raise UserError(
+                self.env._(
+                    "The prepayment “%(line)s” has not been paid, and the work waits "
+                    "for it. Ask a manager to skip it, or wait for the payment.",
+                    line=unpaid.display_name,
+                )
+            )
+        return super().action_skip()
+
     # === JOB === #
 
     @api.model

@@ -36,19 +36,19 @@ class SaleOrder(models.Model):
         "payment_mode",
         "state",
         "schedule_line_ids.state",
+        "schedule_line_ids.is_skipped",
         "schedule_line_ids.deposit_payment_id",
     )
     def _compute_is_deposit_due(self):
         for order in self:
-            order.is_deposit_due = (
-                order.payment_mode == "prepayment"
-                and order.state == "sale"
-                and any(
-                    line.kind == "deposit"
-                    and line.state not in ("paid", "cancelled")
-                    and not line.deposit_payment_id
-                    for line in order.schedule_line_ids
-                )
+            unpaid = order.schedule_line_ids._get_unpaid_deposits()
+            order.is_deposit_due = bool(unpaid)
+
+    @api.depends("schedule_line_ids.is_payment_awaited")
+    def _compute_is_payment_awaited(self):
+        for order in self:
+            order.is_payment_awaited = bool(order._get_unpaid_requests())
+
     def write(self, vals):
         """Refuse another way of asking for a prepayment once it was confirmed.
 

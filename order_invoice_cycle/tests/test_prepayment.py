@@ -217,6 +217,38 @@ class TestPrepayment(PrepaymentCommon):
                     self._receive_by_call(order, payment)
                 self.assertFalse(order.invoice_ids)
 
+    # === THE GATE === #
+
+    def test_unpaid_prepayment_is_skipped_by_a_manager_only(self):
+        order = self._running_order(plan="deposit_30")
+        deposit = order.schedule_line_ids[0]
+        with self.assertRaisesRegex(UserError, "Ask a manager to skip it"):
+            deposit.with_user(self.user_sales).action_skip()
+        self.assertTrue(order.is_deposit_due)
+        deposit.with_user(self.user_manager).action_skip()
+        self.assertFalse(order.is_deposit_due)
+        order.with_user(self.user_sales).action_mark_completed("2027-02-01")
+        self.assertEqual(order.date_completed, fields.Date.to_date("2027-02-01"))
+
+    def test_other_payments_are_skipped_by_sales_as_before(self):
+        order = self._running_order(plan="deposit_30")
+        order.schedule_line_ids[1].with_user(self.user_sales).action_skip()
+        self.assertEqual(order.schedule_line_ids[1].state, "cancelled")
+
+    def test_gate_stays_shut_when_the_unpaid_deposit_was_credited(self):
+        order = self._running_order(plan="deposit_30")
+        self._reverse_invoice(self._publish(self._draft(order)), post=True)
+        self.assertEqual(order.schedule_line_ids[0].state, "cancelled")
+        self.assertTrue(order.is_deposit_due)
+        with self.assertRaisesRegex(UserError, "has not been paid"):
+            order.with_user(self.user_sales).action_mark_completed("2027-02-01")
+        order.with_user(self.user_manager).action_mark_completed("2027-02-01")
+
+    def test_gate_is_open_when_the_deposit_was_paid(self):
+        order = self._running_order(plan="deposit_30")
+        self._pay(self._publish(self._draft(order)))
+        self.assertFalse(order.is_deposit_due)
+
     def test_payment_is_recorded_by_billing_only_and_once(self):
         order = self._requested_order()
         with self.assertRaises(AccessError):
