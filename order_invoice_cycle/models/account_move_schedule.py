@@ -54,6 +54,28 @@ class AccountMove(models.Model):
         lines.filtered(lambda line: line.invoice_id <= self).settled_amounts = False
         return super()._hold_scheduled_payments(reason)
 
+    def _hand_schedule_over(self, new_move):
+        """Let ``new_move``, made in place of this invoice, be that of its payment.
+
+        In superuser mode: nobody writes these links by hand.
+        """
+        self.ensure_one()
+        move = self.sudo()
+        line = move.schedule_line_id
+        if not line or line.invoice_id != move:
+            return
+        move.is_replaced = True
+        line.settled_amounts = False
+        # The unique index has to know before the next invoice takes the payment.
+        move.flush_recordset(["is_replaced"])
+        new_move.sudo().write(
+            {
+                "schedule_line_id": line.id,
+                "invoice_payment_term_id": False,
+                "invoice_date_due": move.invoice_date_due,
+            }
+        )
+
     def _get_amount_findings(self):
         findings = super()._get_amount_findings()
         # In superuser mode: the other invoice may be one that the user cannot see.

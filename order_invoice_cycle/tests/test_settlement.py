@@ -159,6 +159,69 @@ class TestSettlement(CycleCommon):
         draft.unlink()
         self.assertEqual(order.schedule_line_ids.mapped("amount_total"), [410.0] * 3)
 
+    # === REVERSE AND CREATE INVOICE === #
+
+    def _replace(self, moves, day="2026-01-20"):
+        """Press *Reverse and Create Invoice*, as an invoicing user; return the new."""
+        wizard = self.env["account.move.reversal"].with_user(self.user_billing)
+        wizard = wizard.with_context(active_model="account.move", active_ids=moves.ids)
+        values = {"journal_id": moves.journal_id.id, "date": day}
+        wizard = wizard.create(values)
+        wizard.modify_moves()
+        return wizard.new_move_ids.sudo(False).with_env(self.env)
+
+    def test_invoice_that_core_makes_in_place_of_another_stays_in_the_schedule(self):
+        order = self._running_order(plan="instalments_3")
+        invoice = self._publish(self._draft(order, "2027-01-08"), "2026-01-15")
+        line = invoice.schedule_line_id
+        new = self._replace(invoice)
+        self.assertEqual(invoice.payment_state, "reversed")
+        self.assertTrue(invoice.is_replaced)
+        self.assertRecordValues(
+            new,
+            [
+                {
+                    "state": "draft",
+                    "schedule_line_id": line.id,
+                    "amount_total": 410.0,
+                    "invoice_date_due": invoice.invoice_date_due,
+                    "publish_check_state": "green",
+                }
+            ],
+        )
+        self.assertEqual((line.state, line.invoice_id), ("drafted", new))
+        self.assertFalse(line.is_credited)
+        with self.assertRaisesRegex(UserError, "nothing to draft again"):
+            line.action_draft_again()
+        self._edit(new, price_unit=300.0)
+        self._publish(new, "2027-01-21")
+        self.assertEqual(line.state, "invoiced")
+        self.assertEqual(line.invoice_difference, -41.0)
+        self.assertEqual(self._replace(new).schedule_line_id, line, "and once more")
+
+    def test_each_of_several_invoices_is_replaced_in_its_own_place(self):
+        orders = self._running_order(
+            payment_mode="prepayment", lines=[self._create_line(100)]
+        ) | self._running_order(
+            payment_mode="prepayment", lines=[self._create_line(200)]
+        )
+        invoices = self._publish(self._draft(orders), "2026-01-15")
+        new = self._replace(invoices)
+        self.assertEqual(len(new), 2)
+        for move in new:
+            self.assertEqual(move.amount_total, move.schedule_line_id.amount_total)
+        self.assertEqual(new.schedule_line_id, orders.schedule_line_ids)
+
+    def test_deposit_that_was_replaced_is_deducted_as_it_was_posted_last(self):
+        order, deposit = self._create_deposit_order()
+        self._publish(deposit, "2026-01-15")
+        new = self._replace(deposit)
+        self.assertEqual(order.schedule_line_ids.mapped("amount_total"), [369.0, 861.0])
+        self._edit(new, price_unit=400.0)
+        self._publish(new, "2026-01-21")
+        self.assertEqual(order.schedule_line_ids.mapped("amount_total"), [492.0, 738.0])
+        self.assertEqual(self._draft_final(order).amount_total, 738.0)
+
     # === DRAFT AGAIN === #
 
     def test_credited_payment_is_drafted_again_when_a_person_asks(self):

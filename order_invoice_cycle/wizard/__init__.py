@@ -1,3 +1,4 @@
+from . import account_move_reversal
 from . import cycle_approval_decide
 from . import cycle_confirmation_record
 from . import cycle_dispute_resolve
