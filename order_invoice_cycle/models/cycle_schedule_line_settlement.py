@@ -3,7 +3,7 @@ from fractions import Fraction
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..tools.buckets import merge_buckets, sum_buckets
+from ..tools.buckets import make_buckets, merge_buckets, sum_buckets
 
 
 class CycleScheduleLine(models.Model):
@@ -126,6 +126,27 @@ class CycleScheduleLine(models.Model):
             buckets = line._get_net_buckets(with_drafts)
             line.settled_amounts = {"buckets": buckets}
 
+    def _freeze_given_up(self):
+        """Let what is never invoiced keep its share, which then nobody else takes.
+
+        Payments that were skipped or credited. Of a deposit, what was not paid is due
+        at the end instead: :meth:`_settle_deposits`.
+        """
+        for order, lines in self.sudo().grouped("order_id").items():
+            given_up = lines.filtered(
+                lambda line: (
+                    line.kind != "deposit"
+                    and not line.settled_amounts
+                    and (line.is_skipped or line.is_credited)
+                )
+            )
+            # All at once: what the first keeps would change the share of the next.
+            shares = given_up and order._get_schedule_shares()
+            currencies = (order.currency_id, order.company_id.currency_id)
+            for line in given_up:
+                buckets = merge_buckets(make_buckets(shares.get(line, [])), *currencies)
+                line.settled_amounts = {"buckets": buckets}
+
     def _settle_deposits(self):
         """Let the final invoice deduct exactly what was posted of each deposit.
 
@@ -142,6 +163,7 @@ class CycleScheduleLine(models.Model):
             if currency.compare_amounts(untaxed, line.amount_untaxed) or (
                 currency.compare_amounts(tax, line.amount_tax)
             ):
+                order.schedule_line_ids._freeze_given_up()
                 line._settle()
 
     def _is_decided(self):

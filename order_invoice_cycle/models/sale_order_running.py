@@ -86,6 +86,8 @@ class SaleOrder(models.Model):
                     "is_skipped": False,
                     "is_left_out": False,
                     "is_request_queued": False,
+                    # A payment that was given up had settled at something or nothing.
+                    "settled_amounts": False,
                 }
             )
             if order._can_recur() and not order.amendment_of_id:

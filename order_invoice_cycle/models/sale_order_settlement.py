@@ -62,6 +62,7 @@ class SaleOrder(models.Model):
                 "or credit the invoice."
             )
         else:
+            lines._freeze_given_up()
             lines.filtered(
                 lambda line: line.invoice_id and not line.is_credited
             )._settle(with_drafts=True)
@@ -147,14 +148,17 @@ class SaleOrder(models.Model):
         """Return the payment whose invoice deducts the deposits, or an empty one.
 
         It is the one payment that is no deposit, once every deposit was posted or
-        given up; taxes must not have changed since.
+        given up; taxes must not have changed since. A payment that was skipped keeps
+        its share of the order, so another one is not the final one of it.
         """
         self.ensure_one()
         none = self.env["cycle.schedule.line"]
         if self.payment_mode == "recurring":
             return none
         deposits = self.schedule_line_ids.filtered(lambda x: x.kind == "deposit")
-        final = (self.schedule_line_ids - deposits).filtered(lambda x: not x.is_skipped)
+        final = (self.schedule_line_ids - deposits).filtered(
+            lambda x: not x.is_skipped or not x.currency_id.is_zero(x.amount_total)
+        )
         if len(final) != 1 or not all(line._is_decided() for line in deposits):
             return none
         buckets = [bucket for x in deposits for bucket in x._get_net_buckets()]

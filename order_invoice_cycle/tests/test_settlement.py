@@ -159,6 +159,78 @@ class TestSettlement(CycleCommon):
         draft.unlink()
         self.assertEqual(order.schedule_line_ids.mapped("amount_total"), [410.0] * 3)
 
+    def test_difference_goes_to_no_payment_that_is_never_invoiced(self):
+        order = self._running_order(
+            plan="instalments_6", lines=[self._create_line(600)]
+        )
+        lines = order.schedule_line_ids
+        credited = self._publish(self._draft(order, "2027-01-08"))
+        self._reverse_invoice(credited, post=True)
+        lines[1].action_skip()
+        draft = self._draft(order, "2027-03-08").filtered(
+            lambda move: move.schedule_line_id == lines[2]
+        )
+        self._edit(draft, price_unit=130.0)
+        self.assertEqual(draft.amount_total, 159.9)
+        order.action_spread_difference()
+        self.assertEqual(
+            lines.mapped("amount_total"), [123.0, 123.0, 159.9, 110.7, 110.7, 110.7]
+        )
+        self.assertFalse(order.has_schedule_difference)
+        later = self._draft(order) - draft
+        self.assertEqual(later.mapped("amount_total"), [110.7] * 3)
+
+    def test_credited_deposit_is_due_by_those_that_are_invoiced(self):
+        order = self._create_order(
+            payment_mode="prepayment",
+            schedule_line_ids=[
+                Command.create({"name": name, "amount_type": "percent", **values})
+                for name, values in (
+                    ("Deposit", {"percent": 50, "kind": "deposit"}),
+                    ("Skipped", {"percent": 20}),
+                    ("Last", {"percent": 30}),
+                )
+            ],
+        )
+        order.schedule_line_ids.write({"date_due": self.start})
+        deposit, skipped, last = self._confirm(self._approve(order)).schedule_line_ids
+        deposit._draft_invoices()
+        invoice = self._publish(deposit.invoice_id)
+        skipped.action_skip()
+        self._reverse_invoice(invoice, post=True)
+        self.assertEqual(
+            (deposit | skipped | last).mapped("amount_total"), [0.0, 246.0, 984.0]
+        )
+        last._draft_invoices()
+        self.assertEqual(last.invoice_id.amount_total, 984.0)
+
+    def test_last_invoice_does_not_charge_what_was_skipped(self):
+        order = self._create_order(
+            payment_mode="prepayment",
+            schedule_line_ids=[
+                Command.create({"name": name, "amount_type": "percent", **values})
+                for name, values in (
+                    ("Deposit", {"percent": 50, "kind": "deposit"}),
+                    ("Skipped", {"percent": 20}),
+                    ("Last", {"percent": 30}),
+                )
+            ],
+        )
+        order.schedule_line_ids.write({"date_due": self.start})
+        deposit, skipped, last = self._confirm(self._approve(order)).schedule_line_ids
+        deposit._draft_invoices()
+        self._publish(deposit.invoice_id)
+        skipped.action_skip()
+        last._draft_invoices()
+        self.assertEqual(last.invoice_id.amount_total, 369.0)
+
+    def test_order_offered_again_asks_for_what_was_given_up(self):
+        order = self._running_order(plan="deposit_30")
+        order.schedule_line_ids[0].action_skip()
+        order._action_cancel()
+        order.action_draft()
+        self.assertEqual(order.schedule_line_ids.mapped("amount_total"), [369.0, 861.0])
+
     # === REVERSE AND CREATE INVOICE === #
 
     def _replace(self, moves, day="2026-01-20"):
