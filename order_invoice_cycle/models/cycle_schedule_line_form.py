@@ -46,6 +46,12 @@ class CycleScheduleLine(models.Model):
                 reason=_sentence(self.error),
                 time=format_datetime(self.env, self.retry_at, dt_format="short"),
             )
+        if self.state == "planned" and self._is_draft_overdue():
+            return self.env._(
+                "The draft invoice is made by the next run of the job; its day was %s. "
+                "If nothing happens, ask your administrator whether the job runs.",
+                format_date(self.env, self.date_draft),
+            )
         if self.state == "planned":
             return self.env._(
                 "The draft invoice is made on %s.",
@@ -59,6 +65,12 @@ class CycleScheduleLine(models.Model):
                 "again."
             )
         return False
+
+    def _is_draft_overdue(self):
+        """Tell whether the day of the draft has come; not before a missing date."""
+        self.ensure_one()
+        today = (self.company_id or self.env.company)._cycle_today()
+        return bool(self.date_draft) and self.date_draft <= today
 
 
 def _sentence(text):

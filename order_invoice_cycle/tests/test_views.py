@@ -1,9 +1,12 @@
+from datetime import timedelta
+
 from lxml import etree
 
 from odoo import Command
 from odoo.exceptions import AccessError
 from odoo.fields import Domain
 from odoo.tests import Form, new_test_user
+from odoo.tools import format_date
 from odoo.tools.safe_eval import safe_eval
 
 from .common import CycleCommon
@@ -382,6 +385,20 @@ class TestRecords(ViewCase):
         self._pay(self._publish(self._draft(order, today=self.start)))
         order.invalidate_recordset(["date_next_due"])
         self.assertEqual(str(order.date_next_due), "2027-02-15")
+
+    def test_state_note_names_no_day_that_has_passed_for_a_draft_to_come(self):
+        line = self._running_order(plan="deposit_30").schedule_line_ids[0]
+        today = self.company._cycle_today()
+        for day, text in (
+            (today - timedelta(days=30), "by the next run of the job; its day was"),
+            (today, "by the next run of the job; its day was"),
+            (today + timedelta(days=1), "is made on"),
+        ):
+            line.sudo().date_due = day + timedelta(days=7)
+            line.invalidate_recordset(["state_note"])
+            with self.subTest(day=day):
+                self.assertIn(text, line.state_note)
+                self.assertIn(format_date(self.env, day), line.state_note)
 
     def test_state_note_says_why_a_payment_waits(self):
         order = self._running_order(plan="deposit_30")
