@@ -37,6 +37,9 @@ DEPOSIT_DOCUMENTS = [
     ("request", "Payment request first"),
 ]
 MAX_LINES = 240
+# Says that the plan itself looks at its lines in a moment. An object of this process,
+# so that no context of a remote call can hold it.
+FOLLOW = object()
 
 
 class CyclePlan(models.Model):
@@ -129,6 +132,18 @@ class CyclePlan(models.Model):
         "term, its notice days and lead days cannot be negative, its day of the month "
         "is 0 to 31, and a price cannot fall by 100 % or more.",
     )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Judge the lines as a whole, once all of them are there."""
+        plans = super(CyclePlan, self.with_context(cycle_lines_follow=FOLLOW))
+        return plans.create(vals_list).with_env(self.env)
+
+    def write(self, vals):
+        """Judge the lines as a whole, once all of them are changed."""
+        return super(CyclePlan, self.with_context(cycle_lines_follow=FOLLOW)).write(
+            vals
+        )
 
     @api.constrains("payment_mode", "line_ids")
     def _check_lines(self):
@@ -228,6 +243,20 @@ class CyclePlanLine(models.Model):
         "CHECK (repeat = 1 OR offset_value = 0 OR offset_unit = 'month')",
         "A repeated plan line counts its offset in months, not in days.",
     )
+
+    @api.constrains("plan_id", "amount_type", "percent", "amount_fixed", "repeat")
+    def _check_plan(self):
+        """A line that is written by itself leaves the plan a whole as well."""
+        if self.env.context.get("cycle_lines_follow") is not FOLLOW:
+            self.plan_id._check_lines()
+
+    def unlink(self):
+        """Leave the plan a whole; lines that go in the plan are judged there."""
+        plans = self.plan_id
+        result = super().unlink()
+        if self.env.context.get("cycle_lines_follow") is not FOLLOW:
+            plans._check_lines()
+        return result
 
     def _prepare_schedule_lines(self, anchor):
         self.ensure_one()

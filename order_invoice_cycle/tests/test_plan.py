@@ -55,6 +55,47 @@ class TestPlan(TransactionCase):
             ):
                 self._create_plan(*lines)
 
+    def test_line_that_is_written_by_itself_leaves_the_plan_a_whole(self):
+        plan = self._create_plan({"percent": 30}, {"percent": 70})
+        line = plan.line_ids[0]
+        values = {"plan_id": plan.id, "name": "More", "percent": 1}
+        doors = {
+            "write": (lambda: line.write({"percent": 99}), "169 %"),
+            "create": (lambda: line.create(values), "101 %"),
+            "unlink": (line.unlink, "70 %"),
+            "context": (
+                lambda: line.with_context(cycle_lines_follow=True).write(
+                    {"percent": 99}
+                ),
+                "169 %",
+            ),
+        }
+        for name, (door, percent) in doors.items():
+            with (
+                self.subTest(door=name),
+                self.assertRaisesRegex(ValidationError, percent),
+                self.env.cr.savepoint(),
+            ):
+                door()
+        plan.invalidate_recordset()
+        self.assertEqual(plan.line_ids.mapped("percent"), [30, 70])
+
+    def test_lines_can_change_together_in_their_plan(self):
+        plan = self._create_plan({"percent": 30}, {"percent": 70})
+        first, second = plan.line_ids
+        plan.write(
+            {
+                "line_ids": [
+                    Command.update(first.id, {"percent": 50}),
+                    Command.delete(second.id),
+                    Command.create({"name": "Rest", "percent": 50}),
+                ]
+            }
+        )
+        self.assertEqual(plan.line_ids.mapped("percent"), [50, 50])
+        plan.copy()
+        plan.unlink()
+
     @mute_logger("odoo.sql_db")
     def test_plan_is_refused_when_a_number_makes_no_sense(self):
         for values in (
