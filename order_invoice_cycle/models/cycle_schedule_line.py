@@ -319,8 +319,11 @@ class CycleScheduleLine(models.Model):
         return self.period_end >= order._get_pause_start()
 
     def _set_triggered(self, trigger, date):
-        """Date the lines that wait for ``trigger``, which happened on ``date``."""
-        for line in self.filtered(
+        """Date the lines that wait for ``trigger``, which happened on ``date``.
+
+        In superuser mode: people give no date to what waits for an event.
+        """
+        for line in self.sudo().filtered(
             lambda line: line.trigger == trigger and not line.invoice_id
         ):
             line.date_due = offset_date(

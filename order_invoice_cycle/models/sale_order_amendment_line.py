@@ -153,6 +153,8 @@ class CycleScheduleLine(models.Model):
             self._check_fields_of_order(set().union(*vals_list))
             self._check_not_confirmed(orders)
             self._check_not_recurring(orders)
+            for vals in vals_list:
+                self._check_date_is_known(vals, vals.get("trigger", "date"))
         return super().create(vals_list)
 
     def write(self, vals):
@@ -165,6 +167,8 @@ class CycleScheduleLine(models.Model):
             orders = self.order_id | self.order_id.browse(vals.get("order_id"))
             self._check_not_confirmed(orders, names)
             self._check_not_recurring(orders)
+            for trigger in set(self.mapped("trigger")):
+                self._check_date_is_known(vals, vals.get("trigger", trigger))
         if not self.env.su and names - {"sequence"}:
             self._check_not_settled()
         return super().write(vals)
@@ -211,6 +215,24 @@ class CycleScheduleLine(models.Model):
                     "“%(field)s” of a scheduled payment is that of its order: change "
                     "it there.",
                     field=self._fields[name]._description_string(self.env),
+                )
+            )
+
+    def _check_date_is_known(self, vals, trigger):
+        """A payment that waits for an event is agreed by its delay, not by a date.
+
+        A date written before the event is no term, and the payment would be invoiced
+        on it all the same.
+        """
+        if trigger != "date" and vals.get("date_due"):
+            labels = dict(self._fields["trigger"]._description_selection(self.env))
+            raise UserError(
+                self.env._(
+                    "“%(line)s” is due “%(trigger)s” and gets its date then. Remove "
+                    "the due date, or let it be due “%(date)s”.",
+                    line=vals.get("name") or ", ".join(self.mapped("name")),
+                    trigger=labels.get(trigger),
+                    date=labels["date"],
                 )
             )
 

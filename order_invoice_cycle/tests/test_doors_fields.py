@@ -189,6 +189,21 @@ class TestDoorsFields(RecurringCommon):
                     {"order_id": order.id, "name": "More", name: value}
                 )
 
+    def test_payment_that_waits_for_an_event_is_not_dated_by_people(self):
+        order = self._create_order(plan="deposit_30")
+        rest = order.schedule_line_ids[1].with_user(self.user_sales)
+        day = "2027-02-01"
+        values = {"order_id": order.id, "name": "More", "date_due": day}
+        for door in (
+            lambda: rest.write({"date_due": day}),
+            lambda: rest.write({"date_due": day, "trigger": "confirmation"}),
+            lambda: rest.create({**values, "trigger": "completion"}),
+        ):
+            with self.assertRaisesRegex(UserError, "gets its date then"):
+                door()
+        rest.write({"date_due": day, "trigger": "date"})
+        self.assertEqual(str(rest.date_due), day)
+
     def test_payment_is_added_where_the_customer_is_the_default(self):
         """As in the orders of a customer, whose list has defaults in its context."""
         order = self._create_order(plan="instalments_3").with_user(self.user_sales)
