@@ -21,6 +21,18 @@ class SaleOrder(models.Model):
             return {"ids": False, "messages": messages, "nextrow": 0}
         return super().load(fields, data)
 
+    @api.model
+    def _sql_error_to_message(self, exc):
+        """Say in their own words what is wrong with one of the payments of a file.
+
+        Core looks for the constraint among those of the orders, and would quote the
+        database.
+        """
+        lines = self.env["cycle.schedule.line"]
+        if exc.diag.table_name == lines._table:
+            return lines._sql_error_to_message(exc)
+        return super()._sql_error_to_message(exc)
+
     @api.model_create_multi
     def create(self, vals_list):
         """Let the plan fill an empty schedule.

@@ -16,6 +16,7 @@ from . import test_doors_portal
 from . import test_backend_tour
 from . import test_confirmation
 from . import test_confirmation_evidence
+from . import test_bad_schedules
 from . import test_certificate
 from . import test_confirmation_nudge
 from . import test_confirmation_code
@@ -61,8 +62,8 @@ from . import test_renewal_notice
 from . import test_renewal_page
 from . import test_report_requests
 from . import test_renewal_states
-from . import test_publish
 from . import test_posting
+from . import test_publish
 from . import test_publish_check
 from . import test_publish_many
 from . import test_payment
