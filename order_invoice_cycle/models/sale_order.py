@@ -286,7 +286,7 @@ class SaleOrder(models.Model):
                 "quotation first, or make a copy of it.",
                 order=self.name,
             )
-        if self.state == "sale":
+        if self.state == "sale" and self._was_confirmed():
             return self.env._(
                 "The terms of order %(order)s are confirmed by the customer and "
                 "cannot be changed. “Amend” offers the customer new terms; until they "
@@ -305,6 +305,14 @@ class SaleOrder(models.Model):
             "confirms by the link in the e-mail; a manager can record a confirmation "
             "that came another way.",
             order=self.name,
+        )
+
+    def _was_confirmed(self):
+        """Tell whether the customer confirmed this version, whatever its terms are."""
+        agreed = self.sudo().applied_amendment_id or self.sudo()
+        return any(
+            link.state == "confirmed" and link.version == agreed.terms_version
+            for link in agreed.confirmation_ids
         )
 
     def _confirmation_error_message(self):

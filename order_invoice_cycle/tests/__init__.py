@@ -13,6 +13,8 @@ from . import test_approval_evidence
 from . import test_doors
 from . import test_doors_fields
 from . import test_doors_portal
+from . import test_doors_remote
+from . import test_doors_table
 from . import test_backend_tour
 from . import test_confirmation
 from . import test_confirmation_evidence

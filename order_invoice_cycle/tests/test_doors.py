@@ -1,7 +1,6 @@
 from odoo import SUPERUSER_ID
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
-from odoo.tests import new_test_user
 
 from .common import CycleCommon
 
@@ -9,39 +8,13 @@ from .common import CycleCommon
 class TestDoors(CycleCommon):
     """No door leads around approval and confirmation, for nobody."""
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        companies = {
-            "company_id": cls.company.id,
-            "company_ids": [Command.set(cls.company.ids)],
-        }
-        cls.user_plain = new_test_user(
-            cls.env,
-            "cycle_door_user",
-            "order_invoice_cycle.group_cycle_user",
-            **companies,
-        )
-        cls.user_portal = new_test_user(
-            cls.env,
-            "cycle_door_portal",
-            "base.group_portal",
-            partner_id=cls._create_customer(
-                "Anna", parent_id=cls.customer.id, is_company=False
-            ).id,
-        )
-
     def _get_users(self):
         return {
             "sales": self.user_sales,
-            "approver": self.user_approver,
             "billing": self.user_billing,
             "manager": self.user_manager,
             "administrator": self.env.ref("base.user_admin"),
             "system": self.env["res.users"].browse(SUPERUSER_ID),
-            "plain user": self.user_plain,
-            "portal": self.user_portal,
-            "public": self.env.ref("base.public_user"),
         }
 
     def _get_orders(self):
@@ -60,23 +33,18 @@ class TestDoors(CycleCommon):
             "awaiting_customer": waiting,
         }
 
-    def _assert_shut(
-        self, order, door, hint="approv|confirm|have .\\w+. access|allowed"
-    ):
-        """Going through ``door`` raises a sentence that says what to do.
-
-        Who may not write orders at all is told by Odoo whom to ask.
-        """
+    def _assert_shut(self, order, door, hint):
+        """Going through ``door`` raises a sentence that says what to do."""
         with self.assertRaisesRegex(UserError, hint), self.env.cr.savepoint():
             door()
         order.invalidate_recordset()
 
     def test_order_is_not_confirmed_by_any_button_or_write(self):
-        self.user_admin = self.env.ref("base.user_admin")
-        self.user_admin.company_ids += self.company
+        """By nobody who may write orders; the table of doors has the others."""
+        self.env.ref("base.user_admin").company_ids += self.company
         doors = {
             "button": lambda order: order.action_confirm(),
-            "mass confirm": lambda order: (order | order.copy()).action_confirm(),
+            "mass confirm": lambda order: (order | self.second).action_confirm(),
             "write": lambda order: order.write({"state": "sale"}),
             "context": lambda order: order.with_context(
                 import_file=True,
@@ -86,13 +54,24 @@ class TestDoors(CycleCommon):
                 cycle_confirmed=True,
             ).action_confirm(),
         }
+        hints = {
+            **dict.fromkeys(["draft", "to_approve"], "Submit it for approval"),
+            **dict.fromkeys(
+                ["approved", "awaiting_customer"],
+                "waits for the customer's confirmation. The customer confirms by",
+            ),
+        }
+        self.second = self._approve(self._create_order())
         for stage, order in self._get_orders().items():
             self.assertEqual(order.cycle_stage, stage)
-            for role, user in self._get_users().items():
+            for role in ("sales", "billing", "manager", "administrator", "system"):
+                user = self._get_users()[role]
                 for name, door in doors.items():
                     with self.subTest(stage=stage, role=role, door=name):
                         own = order.with_user(user).with_company(self.company)
-                        self._assert_shut(order, lambda door=door, own=own: door(own))
+                        self._assert_shut(
+                            order, lambda door=door, own=own: door(own), hints[stage]
+                        )
             self.assertEqual(order.cycle_stage, stage)
 
     def test_change_of_a_line_voids_the_approval(self):
@@ -127,8 +106,8 @@ class TestDoors(CycleCommon):
         copy = order.with_user(self.user_sales).copy({"state": "draft"})
         self.assertFalse(copy._is_approved())
         self._assert_shut(copy, copy.action_confirm, "not approved")
-        with self.assertRaises(UserError), self.env.cr.savepoint():
-            order.with_user(self.user_sales).copy({"state": "sale"})
+        own = order.with_user(self.user_sales)
+        self._assert_shut(order, lambda: own.copy({"state": "sale"}), "not approved")
 
     def test_order_cannot_be_created_as_a_sale(self):
         values = {
@@ -252,7 +231,7 @@ class TestDoors(CycleCommon):
                     self._assert_shut(
                         order,
                         lambda door=door, env=env: door(env),
-                        "cannot be|by the customer|have .\\w+. access",
+                        "“Amend”",
                     )
         self.assertEqual(order.terms_hash, before)
         self.assertTrue(order._is_confirmed_by_customer())
