@@ -74,6 +74,16 @@ def fork(work: Callable[[], object]) -> Child:
         os._exit(code)
 
 
+def later(work: Callable[[], object], seconds: float) -> Callable[[], object]:
+    """Return the work, done after a while."""
+
+    def wait_and_work() -> object:
+        time.sleep(seconds)
+        return work()
+
+    return wait_and_work
+
+
 def all_at_once(works: Sequence[Callable[[], object]]) -> list[object]:
     """Do the works in threads that begin at the same moment; return the results.
 

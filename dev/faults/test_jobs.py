@@ -21,7 +21,7 @@ from odoo.tools import config
 from odoo.addons.base.models import ir_cron
 
 from . import world
-from .case import DRAFTING, FaultCase
+from .case import COMES_BACK, DRAFTING, FaultCase
 from .processes import Child, fork
 
 LINES_PER_ORDER = 12
@@ -48,6 +48,7 @@ class JobCase(FaultCase):
     def setUp(self) -> None:
         super().setUp()
         self.journal: Counter = Counter()
+        self.comebacks = 0
         self._draft_anew()
 
     def _draft_anew(self) -> None:
@@ -69,7 +70,6 @@ class JobCase(FaultCase):
 
         When everything is drafted it is checked, and the work begins anew.
         """
-        self._begin_and_kill()
         while sum(self.journal.values()) < injuries:
             if not self._is_something_left():
                 self._check()
@@ -77,24 +77,24 @@ class JobCase(FaultCase):
             self.make_due()
             result = injure(self.start_scheduler())
             self.journal[result] += result != "too late"
-            self.assert_comes_back()
+            if self._is_something_left():
+                self.assert_comes_back()
+                self.comebacks += 1
+        self.assertTrue(self.comebacks, "no run left anything to come back for")
         self.finish_job()
         self._check()
 
-    def _begin_and_kill(self) -> None:
-        """Kill one run after it has noted that it wants to come back.
-
-        That is its first commit; the first runs may all be killed before theirs.
-        """
-        self.make_due()
+    def _kill_when_begun(self) -> None:
+        """Kill a run once it has noted what it found, which is its first commit."""
+        with self.env() as env:
+            earlier = self._get_progress(env, DRAFTING).id
         child = self.start_scheduler()
         while child.is_running():
             with self.env() as env:
-                if env["ir.cron.trigger"].search(
-                    [("cron_id", "=", env.ref(DRAFTING).id)]
-                ):
+                progress = self._get_progress(env, DRAFTING)
+                if progress.id != earlier and progress.remaining:
                     break
-        child.kill()
+        self.assertTrue(child.kill(), "the run was over before it could be killed")
 
     def _check(self) -> None:
         counts = self.assert_invoiced_once(self.order_ids)
@@ -107,6 +107,7 @@ class JobCase(FaultCase):
             invoices=self.invoices,
             duplicates=0,
             lost=0,
+            seed=self.seed,
         )
 
 
@@ -115,14 +116,15 @@ class TestDraftingJob(JobCase):
 
     def test_payments_are_drafted_once_when_the_job_is_killed(self):
         def kill(child: Child) -> str:
-            return "kills" if child.kill_after(random.uniform(0.02, 2)) else "too late"
+            seconds = self.random.uniform(0.02, 2)
+            return "kills" if child.kill_after(seconds) else "too late"
 
         self._disturb(self.rounds(200), kill)
-        self._tell(kills=self.journal["kills"])
+        self._tell(kills=self.journal["kills"], comebacks=self.comebacks)
 
     def test_payments_are_drafted_once_when_connections_are_cut(self):
         def cut(child: Child) -> str:
-            time.sleep(random.uniform(0.1, 2))
+            time.sleep(self.random.uniform(0.1, 2))
             with self.env() as env:
                 env.cr.execute(
                     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
@@ -134,28 +136,59 @@ class TestDraftingJob(JobCase):
             return "cuts" if cut else "too late"
 
         self._disturb(self.rounds(60), cut)
-        self._tell(cuts=self.journal["cuts"])
+        self._tell(cuts=self.journal["cuts"], comebacks=self.comebacks)
+
+    def test_job_that_is_killed_until_it_is_given_up_comes_back_within_minutes(self):
+        def hang(*_arguments):
+            time.sleep(3600)
+
+        self.make_due()
+        lines = Registry(self.database())["cycle.schedule.line"]
+        with patch.object(lines, "_run_job_batch", hang):
+            for _kill in range(ir_cron.CONSECUTIVE_TIMEOUT_FOR_FAILURE):
+                self._kill_when_begun()
+        self.start_scheduler().wait()
+        self.assertEqual(self.take_ends(), ["failed"])
+        with self.env() as env:
+            later = env.cr.now() + COMES_BACK
+            self.assertGreater(env.ref(DRAFTING).nextcall, later)
+        self.assert_comes_back()
+        self.finish_job()
+        self._check()
+        self._tell(kills=ir_cron.CONSECUTIVE_TIMEOUT_FOR_FAILURE)
 
     def test_payments_are_drafted_once_when_each_run_is_short_of_time(self):
-        with (
-            patch.object(ir_cron, "MIN_TIME_PER_JOB", 0),
-            patch.object(ir_cron, "MIN_RUNS_PER_JOB", 1),
-        ):
-            runs = self.finish_job()
-        self._check()
-        self._tell(runs=runs)
+        limits = 0
+        while limits < self.rounds(20):
+            self._draft_anew()
+            with (
+                patch.object(ir_cron, "MIN_TIME_PER_JOB", 0),
+                patch.object(ir_cron, "MIN_RUNS_PER_JOB", 1),
+            ):
+                runs = self.finish_job()
+            self.assertGreater(runs, 1, "no run was short of time")
+            self._check()
+            limits += runs - 1
+        self._tell(limits=limits)
 
     def test_payments_are_drafted_once_when_workers_and_people_draft_at_once(self):
         rounds = self.rounds(20)
+        ends: Counter = Counter()
         for _round in range(rounds):
             self._draft_anew()
+            self.take_ends()
             self.make_due()
             children = [self.start_scheduler() for _worker in range(4)]
             children += [fork(self._click_draft) for _person in range(2)]
             self.assertEqual([child.wait() for child in children], [0] * 6)
+            ends.update(self.take_ends())
+            if self._is_something_left():
+                self.assert_comes_back()
             self.finish_job()
             self._check()
-        self._tell(rounds=rounds, processes=6 * rounds)
+        self.assertTrue(ends, "no worker has run the job")
+        self.assertFalse(ends["failed"])
+        self._tell(rounds=rounds, processes=6 * rounds, runs=ends.total(), failed=0)
 
     def _click_draft(self) -> None:
         """A person presses "draft now" on payments at random, one after the other."""
@@ -175,18 +208,18 @@ class TestDraftingJob(JobCase):
             written = [child.kill() for child in ends]
         self.assertEqual(written, [True, True], "the storm ended too early")
         self._check()
-        with self.env() as env:
-            self.assertFalse(env.ref(DRAFTING).failure_count)
-        self._tell(runs=runs)
+        self._tell(runs=runs, failed=0)
 
     def _change_orders(self) -> None:
-        """Write on the same orders, without a pause."""
+        """Write on the same orders and their invoices, without a pause."""
         while True:
             with self.env() as env:
                 order = env["sale.order"].browse(random.choice(self.order_ids))
 
                 def write(order=order):
                     order.client_order_ref = str(random.random())
+                    invoices = order.schedule_line_ids.invoice_id
+                    invoices[:1].narration = str(random.random())
 
                 retrying(write, env)
 
@@ -201,7 +234,7 @@ class TestPublishing(JobCase):
         while self._get_draft_ids():
             child = fork(self._click_publish)
             if kills < wanted:
-                kills += child.kill_after(random.uniform(0.02, 1))
+                kills += child.kill_after(self.random.uniform(0.02, 1))
             child.wait()
         self._check()
         numbered = self.assert_numbered_without_gap()
