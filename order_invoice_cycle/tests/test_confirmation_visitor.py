@@ -92,16 +92,33 @@ class TestVisitor(ConfirmationPageCase):
         parameters = self.env["ir.config_parameter"].sudo()
         parameters.set_param("web.base.url.freeze", "True")
         parameters.set_param("web.base.url", "https://orders.service.example")
-        with patch.dict(config.options, {"proxy_mode": True}):
-            for host in HOSTS:
-                headers = {"Host": host, "X-Forwarded-Host": host}
-                self._new_session()
-                self.url_open("/web/login", headers=headers)
-                self.authenticate("admin", "admin")
-                self.url_open("/odoo", headers=headers)
-        self.assertEqual(
-            parameters.get_param("web.base.url"), "https://orders.service.example"
+        asked = 0
+        for mode, (is_trusted, has_host) in MODES.items():
+            with patch.dict(config.options, {"proxy_mode": is_trusted}):
+                for number, address in enumerate(FORWARDED):
+                    host = HOSTS[number % len(HOSTS)]
+                    headers = {"Host": host, "X-Forwarded-For": address.strip()}
+                    if has_host:
+                        headers["X-Forwarded-Host"] = host
+                    self._new_session()
+                    self.url_open("/web/login", headers=headers)
+                    if number < len(HOSTS):
+                        # It is the administrator whom core asks for the host.
+                        self.authenticate("admin", "admin")
+                        self.url_open("/odoo", headers=headers)
+                    asked += 1
+            with self.subTest(mode):
+                self._check_host_of_the_next_link()
+        _logger.info(
+            "%s forged sets of headers in %s proxy modes: every link has our host",
+            asked,
+            len(MODES),
         )
+
+    def _check_host_of_the_next_link(self):
+        """A link that goes out now has the host that is configured."""
+        base = self.env["ir.config_parameter"].sudo().get_param("web.base.url")
+        self.assertEqual(base, "https://orders.service.example")
         self.outbox.clear()
         order = self._create_order(
             partner_id=self.anna.id, validity_date=fields.Date.today()
