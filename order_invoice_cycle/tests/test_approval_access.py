@@ -1,7 +1,10 @@
+from unittest.mock import patch
+
 from odoo.exceptions import AccessError
-from odoo.fields import Command
+from odoo.fields import Command, Date
 from odoo.tests import Form, new_test_user
 
+from ..models.res_company import ResCompany
 from .test_views import ViewCase
 
 
@@ -41,6 +44,35 @@ class TestApprovalAccess(ViewCase):
         order = self._create_order(plan="instalments_3", **values)
         order.with_user(self.user_sales).action_submit_for_approval()
         return order
+
+    def _create_claim(self, amount, due, partner=None, **values):
+        """Return a posted invoice of that amount, without taxes."""
+        return self._create_invoice_one_line(
+            price_unit=amount,
+            tax_ids=[],
+            partner_id=partner or self.customer,
+            invoice_date="2027-01-10",
+            invoice_date_due=due,
+            post=True,
+            **values,
+        )
+
+    def test_approver_reads_to_the_cent_what_the_customer_owes(self):
+        contact = self._create_customer(
+            "Anna", parent_id=self.customer.id, is_company=False
+        )
+        late = self._create_claim(1000.10, "2027-02-01")
+        self._pay(late, amount=400.05, date="2027-02-05")
+        self._create_claim(50.50, "2027-02-28", contact)
+        self._create_claim(300.0, "2027-03-01")
+        self._create_claim(20.25, "2027-02-01", move_type="out_refund")
+        self._create_claim(9999.0, "2027-02-01", self.other_customer)
+        approval = self._submit(partner_id=contact.id).approval_ids
+        own = approval.with_user(self.user_approver)
+        today = Date.to_date("2027-03-01")
+        with patch.object(ResCompany, "_cycle_today", lambda company: today):
+            self.assertAlmostEqual(own.amount_overdue, 600.05 + 50.50, 2)
+            self.assertAlmostEqual(own.amount_open, 600.05 + 50.50 + 300 - 20.25, 2)
 
     def test_approver_opens_list_and_order_and_decides(self):
         order = self._submit()
