@@ -78,6 +78,7 @@ from . import test_confirmation_browser
 from . import test_dispute
 from . import test_mail_templates
 from . import test_security
+from . import test_security_dialogs
 from . import test_settlement
 from . import test_health
 from . import test_properties
