@@ -24,6 +24,7 @@ FILES = {
         "test_common",
         "test_controllers",
         "test_credit_limit",
+        "test_ir_config_parameter",
         "test_onchange",
         "test_payment_flow",
         "test_sale_flow",
@@ -34,6 +35,9 @@ FILES = {
         "test_sale_report",
         "test_sale_sections",
         "test_sale_to_invoice",
+        "test_taxes_downpayment",
+        "test_taxes_global_discount",
+        "test_taxes_tax_totals_summary",
     ),
     "sale_management": ("test_sale_order", "test_sale_order_template"),
     "account_payment": (
