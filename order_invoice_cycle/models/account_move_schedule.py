@@ -20,7 +20,7 @@ class AccountMove(models.Model):
         A cash rounding is no part of an order, and not among them.
         """
         self.ensure_one()
-        base_lines, _tax_lines = self._get_rounded_base_and_tax_lines()
+        base_lines = self._get_base_lines_before_rounding()
         products = self.invoice_line_ids.filtered(
             lambda line: line.display_type == "product"
         )
@@ -28,6 +28,20 @@ class AccountMove(models.Model):
             [line for line in base_lines if line["record"] in products],
             sign=-1 if self.move_type == "out_refund" else 1,
         )
+
+    def _get_base_lines_before_rounding(self):
+        """Return the base lines with the taxes as they are without a cash rounding.
+
+        Core counts what was rounded in the biggest tax as this tax.
+        """
+        base_lines, tax_lines = self._get_rounded_base_and_tax_lines()
+        own = [line for line in tax_lines if line["record"].display_type != "rounding"]
+        if own != tax_lines:
+            base_lines, _tax_lines = self._get_rounded_base_and_tax_lines(False)
+            self.env["account.tax"]._round_tax_details_tax_amounts_from_tax_lines(
+                base_lines, self.company_id, own
+            )
+        return base_lines
 
     def _post(self, soft=True):
         posted = super()._post(soft)

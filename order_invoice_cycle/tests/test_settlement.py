@@ -87,6 +87,25 @@ class TestSettlement(CycleCommon):
         final = self._draft_final(order)
         self.assertEqual(final.amount_total, 738.0)
 
+    def test_final_invoice_does_not_deduct_the_cash_rounding_in_a_tax(self):
+        order = self._running_order(
+            plan="deposit_30", lines=[self._create_line(999.97)]
+        )
+        deposit = self._draft(order)
+        tax = deposit.amount_tax
+        deposit.invoice_cash_rounding_id = self.env["account.cash.rounding"].create(
+            {
+                "name": "Five cents",
+                "rounding": 0.05,
+                "strategy": "biggest_tax",
+                "rounding_method": "UP",
+            }
+        )
+        self.assertEqual((tax, deposit.amount_tax), (69.0, 69.01))
+        self._publish(deposit)
+        final = self._draft_final(order)
+        self.assertAlmostEqual(final.amount_tax, order.amount_tax - tax, 2)
+
     def test_credited_deposit_restores_what_is_due(self):
         order, deposit = self._create_deposit_order()
         self._publish(deposit)
