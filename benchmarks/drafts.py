@@ -11,6 +11,14 @@ BASES = {
     "this addon, thirds": "floor, thirds",
     "OCA sale_invoice_plan, thirds": "floor, thirds",
 }
+# How much of a peer's time the addon may take: about a half, a sixth, a fifteenth.
+PEERS = {
+    "OCA contract, cron": ("this addon", 0.55),
+    "OCA subscription_oca, cron": ("this addon", 0.18),
+    "OCA sale_invoice_plan, thirds": ("this addon, thirds", 0.073),
+}
+LINEAR = "this addon, one run"
+LINEAR_SIZES = [2000, 20000]
 SAME = {
     "floor": {"this addon", "core _create_invoices"},
     "floor, thirds": {"this addon, thirds"},
@@ -21,19 +29,35 @@ def main(arguments: list[str]) -> int:
     """Measure, print one table for each size, and judge the goals."""
     parser = argparse.ArgumentParser(prog="script/bench drafts", description=__doc__)
     parser.add_argument(
-        "--full", action="store_true", help="2,000 due payments as well"
+        "--full",
+        action="store_true",
+        help="2,000 due payments as well, and all of --linear",
+    )
+    parser.add_argument(
+        "--linear",
+        type=int,
+        nargs="*",
+        metavar="SIZE",
+        help="the addon's own job with so many due payments, 2,000 and 20,000 by "
+        "default: the time for each must not grow",
     )
     parser.add_argument("--sizes", type=int, nargs="+", help="how many are due")
     options = parser.parse_args(arguments)
     sizes = options.sizes or [100, 500, *([2000] if options.full else [])]
-    with bench_database("drafts", ["contract", "sale_invoice_plan"]) as name:
-        figures = inside_odoo(name, "_drafts", {"sizes": sizes})
+    linear = options.linear
+    if options.full or linear == []:
+        linear = linear or LINEAR_SIZES
+    peers = ["contract", "sale_invoice_plan", "subscription_oca"]
+    with bench_database("drafts", peers) as name:
+        asked = {"sizes": sizes, "linear": linear or []}
+        figures = inside_odoo(name, "_drafts", asked)
     rounds = Rounds(figures)
     for size in sizes:
         for lines in (1, 3):
             rounds.print(size, lines)
     rounds.print_bad()
-    return judge(rounds.goals(sizes))
+    rounds.print_linear(linear or [])
+    return judge(rounds.goals(sizes) + rounds.linear_goals(linear or []))
 
 
 class Rounds:
@@ -126,6 +150,43 @@ class Rounds:
             rows,
         )
 
+    def print_linear(self, sizes: list[int]) -> None:
+        """Print what one run of the job takes, however much is due."""
+        rows = [
+            [
+                size,
+                f"{self.per_draft(LINEAR, size, 1):.1f}",
+                f"{self.queries(LINEAR, size, 1):.1f}",
+            ]
+            for size in sizes
+        ]
+        if rows:
+            print_table(
+                "One run of the job", ["due", "ms/draft", "queries/draft"], rows
+            )
+
+    def linear_goals(self, sizes: list[int]) -> list[tuple[str, float, float]]:
+        """Return the goals of the largest run: no more for each than in a small one."""
+        if len(sizes) < 2:
+            return []
+        what = f"for each, {max(sizes)} in one run to {min(sizes)}"
+        times, queries = (
+            measure(LINEAR, max(sizes), 1) / measure(LINEAR, min(sizes), 1)
+            for measure in (self.per_draft, self.queries)
+        )
+        return [(f"time {what}", times, 1.25), (f"queries {what}", queries, 1.25)]
+
+    def peer_goals(self, size: int, lines: int) -> list[tuple[str, float, float]]:
+        """Return the goals against the peers that were measured with these."""
+        found = []
+        for peer, (own, limit) in PEERS.items():
+            if self.each(peer, size, lines):
+                what = f"{own} to {peer}, {size} drafts of {lines} line(s)"
+                # A slow one is measured in the first round only.
+                ratio = 1 / self.ratio(peer, own, size, lines)
+                found.append((what, ratio, limit))
+        return found
+
     def goals(self, sizes: list[int]) -> list[tuple[str, float, float]]:
         """Return the goals: text, what was reached, what is allowed."""
         found = []
@@ -138,6 +199,10 @@ class Rounds:
                 found.append((f"ratio to the floor, thirds, {what}", thirds, 0.65))
                 queries = self.queries("this addon", size, lines)
                 found.append((f"queries for each, {what}", queries, 5))
+                for case in ("this addon", "this addon, thirds"):
+                    other = self.same_rows(case, size, lines) != "identical"
+                    found.append((f"other rows than the floor, {case}", other, 0))
+                found += self.peer_goals(size, lines)
         if len(sizes) > 1:
             growth = self.per_draft("this addon", sizes[-1], 1)
             growth /= self.per_draft("this addon", sizes[0], 1)
