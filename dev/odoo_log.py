@@ -7,7 +7,7 @@ belong to it. Everything is read as it comes, so progress can be shown meanwhile
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .environment import ADDON
@@ -118,7 +118,8 @@ class Outcome:
 class TestReader:
     """Makes an outcome of the records of a test run, one by one.
 
-    A test is named ``test_file.TestClass.test_method``.
+    A test is named ``test_file.TestClass.test_method``. What tests log themselves are
+    their figures, which are passed on to ``tell`` as they come: (name, figures).
     """
 
     __test__ = False  # not a test itself, for runners that collect by name
@@ -129,9 +130,10 @@ class TestReader:
     STATISTICS = re.compile(rf"^\t{ADDON}\.(test_\w+)\.\w+: ([\d.]+)s", re.M)
     HOLDER = re.compile(r"(\w+) \(odoo\.addons\.\w+\.tests\.(.+)\)")
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str, str], None]) -> None:
         self.outcome = Outcome()
         self.latest = ""
+        self.tell = tell
 
     def read(self, record: Record) -> None:
         """Take one record into account."""
@@ -154,9 +156,18 @@ class TestReader:
             self.outcome.skipped[self._name(record, match[1])] = match[2]
         elif match := self.FAILED.match(record.text):
             self._note(self.outcome.failures, self._name(record, match[1]), record)
+        elif self._is_figures(record):
+            self.tell(self.latest, record.text)
         else:
             return False
         return True
+
+    @staticmethod
+    def _is_figures(record: Record) -> bool:
+        """Tell whether a test says what it counted, not its browser or its runner."""
+        module = record.logger.removeprefix(OUR_TESTS)
+        is_said = record.level == "INFO" and "." not in module
+        return is_said and not record.text.startswith("=====")
 
     def _name(self, record: Record, description: str) -> str:
         """Return the name of the test that Odoo describes, or of its set-up."""

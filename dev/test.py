@@ -45,7 +45,18 @@ from .setup import NO_BROWSER, has_browser, set_up
 TESTS = ADDON_PATH / "tests"
 DURATIONS = CACHE / "test-durations.json"
 BROWSER_TAG = "cycle_browser"
-UNKNOWN_DURATION = 5.0  # seconds, of a file that was never run
+# Seconds that files take about, until they were run here: a checkout's first run is
+# the one that counts for others.
+UNKNOWN_DURATION = 10.0
+BROWSER_DURATION = 40.0
+LONG_DURATIONS = {
+    "test_properties": 300.0,
+    "test_properties_instalments": 300.0,
+    "test_every_day": 200.0,
+    "test_schedule_property": 100.0,
+    "test_deposit_property": 100.0,
+    "test_confirmation_fuzz": 60.0,
+}
 WORTH_SPLITTING = 20.0  # seconds; a second process takes some itself to begin
 SILENCE_LIMIT = 900.0  # seconds without a line of log before a run is given up
 
@@ -125,7 +136,7 @@ def deal(files: Sequence[Path], durations: dict[str, float]) -> list[list[Path]]
     """Deal the files to one or two processes that take about the same time."""
 
     def seconds(file: Path) -> float:
-        return durations.get(file.stem, UNKNOWN_DURATION)
+        return durations.get(file.stem) or _guess_duration(file)
 
     total = sum(map(seconds, files))
     if len(files) < 2 or total < WORTH_SPLITTING:
@@ -136,6 +147,12 @@ def deal(files: Sequence[Path], durations: dict[str, float]) -> list[list[Path]]
     for file in sorted(rest, key=seconds, reverse=True):
         min(shards, key=lambda shard: sum(map(seconds, shard))).append(file)
     return [shard for shard in shards if shard]
+
+
+def _guess_duration(file: Path) -> float:
+    """Return the seconds that a file takes about, which was never run here."""
+    usual = BROWSER_DURATION if uses_browser(file) else UNKNOWN_DURATION
+    return LONG_DURATIONS.get(file.stem, usual)
 
 
 def uses_browser(file: Path) -> bool:
@@ -166,7 +183,7 @@ class Shard:
         self.files = files
         self.tags = selection.tags(files)
         self.env = env
-        self.reader = odoo_log.TestReader()
+        self.reader = odoo_log.TestReader(tell_figures)
         self.outcome = self.reader.outcome
         self.process: subprocess.Popen | None = None
         self.watchdog: threading.Timer | None = None
@@ -244,6 +261,11 @@ class Shard:
         if self.process:
             odoo_process.stop(self.process)
         database.drop(self.name)
+
+
+def tell_figures(name: str, text: str) -> None:
+    """Print what a test counted."""
+    console.say(text, name.rpartition(".")[2])
 
 
 def run_odoo_tests(selection: Selection, full: bool) -> odoo_log.Outcome:

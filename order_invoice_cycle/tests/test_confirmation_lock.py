@@ -1,7 +1,11 @@
+import logging
+
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
 from .common import CycleCommon
+
+_logger = logging.getLogger(__name__)
 
 
 class TestConfirmedTerms(CycleCommon):
@@ -116,6 +120,7 @@ class TestConfirmedTerms(CycleCommon):
             )
         self.assertGreaterEqual(refused, 30)
         self.assertEqual((order.terms_hash, recurring.terms_hash), agreed)
+        _logger.info("%s commercial writes of 3 people each: all refused", refused)
 
     def test_internal_work_goes_on_after_the_confirmation(self):
         order = self._running_order(plan="deposit_30")
