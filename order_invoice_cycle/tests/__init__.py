@@ -75,6 +75,7 @@ from . import test_reminder
 from . import test_reminder_hold
 from . import test_reminder_message
 from . import test_confirmation_browser
+from . import test_deposit_property
 from . import test_dispute
 from . import test_mail_templates
 from . import test_security

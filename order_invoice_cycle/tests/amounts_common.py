@@ -91,10 +91,18 @@ class AmountsCommon(CycleCommon):
             self.assertEqual(total, order[field], field)
 
     def assertEqualParts(self, order, records):
+        """No two parts of an equal plan are more than the smallest unit apart."""
         unit = order.currency_id.rounding
-        for field in ("amount_untaxed", "amount_total"):
+        for field in ("amount_untaxed", "amount_tax", "amount_total"):
             amounts = records.mapped(field)
             self.assertLess(max(amounts) - min(amounts), unit * 1.01, field)
+
+    def assertFixedParts(self, order):
+        """Who agreed on an amount pays this amount, whatever the others pay."""
+        for line in order.schedule_line_ids:
+            if line.amount_type == "fixed":
+                difference = line.amount_total - line.amount_fixed
+                self.assertTrue(order.currency_id.is_zero(difference), difference)
 
     def assertTaxesAddUp(self, order, moves):
         """Tax by tax: the tax items of the invoices are the taxes of the order."""
