@@ -83,5 +83,6 @@ from . import test_security_dialogs
 from . import test_settlement
 from . import test_health
 from . import test_properties
+from . import test_properties_instalments
 from . import test_every_day
 from . import test_poison

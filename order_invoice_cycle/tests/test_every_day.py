@@ -1,6 +1,5 @@
 import calendar
 import logging
-import os
 import random
 from collections import Counter
 from datetime import date, datetime, time, timedelta
@@ -11,13 +10,15 @@ from odoo.fields import Command
 from odoo.tools import mute_logger
 
 from .common import CycleCommon
+from .seeds import IS_FULL, SEED, get_progress_logger
 
 _logger = logging.getLogger(__name__)
+_progress = get_progress_logger(__name__)
 
-IS_FULL = bool(os.environ.get("CYCLE_TEST_FULL"))
-# With a leap day, and the days on which all three zones change their clocks.
-FIRST_DAY = date(2027, 12, 1) if IS_FULL else date(2028, 2, 20)
-DAYS, SCHEDULES = (400, 200) if IS_FULL else (50, 12)
+# With a leap day, and the days on which all three zones change their clocks. A tenth
+# of the schedules' days: the outages and the terms need their time.
+FIRST_DAY = date(2027, 12, 1) if IS_FULL else date(2028, 1, 20)
+DAYS, SCHEDULES = (400, 200) if IS_FULL else (100, 80)
 ZONES = ["Europe/Warsaw", "Pacific/Auckland", "America/Los_Angeles"]
 LEAD, MIN_PAYMENT, GRACE = 7, 7, 7
 LEVELS = [7, 14, 21]
@@ -72,7 +73,7 @@ class TestEveryDay(CycleCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.random = random.Random(None if IS_FULL else 4)
+        cls.random = random.Random(SEED)
         cls.figures = Counter()
         cls.zones = {}
         # Nobody asks for approvals here.
@@ -101,7 +102,10 @@ class TestEveryDay(CycleCommon):
     # === THE WORLD === #
 
     def _create_running_orders(self):
-        """Return the orders and, for each, the due dates that were agreed."""
+        """Return the orders and, for each, the due dates that were agreed.
+
+        Those of a recurring order go on, term after term, as nobody gives notice.
+        """
         agreed = {}
         for number in range(SCHEDULES):
             company = self.companies[number % len(self.companies)]
@@ -148,6 +152,7 @@ class TestEveryDay(CycleCommon):
             return {"payment_mode": "instalments", "schedule_line_ids": lines}, dues
         months = self.random.choice([1, 1, 3])
         in_advance = self.random.random() < 0.5
+        is_renewed = self.random.random() < 0.7
         count = DAYS // 31 // months + 1
         starts = [self._add_months(anchor, n * months) for n in range(count + 1)]
         dues = starts[:-1]
@@ -158,8 +163,9 @@ class TestEveryDay(CycleCommon):
             "service_date_start": anchor,
             "recurrence_interval": months,
             "recurrence_unit": "month",
-            "recurrence_count": count,
+            "recurrence_count": self.random.choice([1, 2]) if is_renewed else count,
             "recurrence_in_advance": in_advance,
+            "auto_renew": is_renewed,
         }, dues
 
     def _add_months(self, day, months):
@@ -200,19 +206,35 @@ class TestEveryDay(CycleCommon):
     def test_jobs_do_what_the_rules_say_on_every_day(self):
         agreed = self._create_running_orders()
         models = {}
+        self._follow(agreed, models)
         for order, dues in agreed.items():
-            lines = order.schedule_line_ids.sorted("date_due")
-            self.assertEqual(lines.mapped("date_due"), dues)
-            for line, due in zip(lines, dues, strict=True):
-                models[line] = ModelPayment(order.company_id, due)
+            if not order.auto_renew:
+                self.assertEqual(len(order.schedule_line_ids), len(dues))
         for moment, is_run in self._get_moments():
             self.now = moment
             if is_run:
+                self._run_cron("cycle.schedule.line", "_cron_renew_terms")
+                self._follow(agreed, models)
                 self._run_jobs(models)
             else:
                 self._live(models)
-        self.assertTrue(self.figures["drafts"] and self.figures["reminders"])
-        _logger.info("Day by day: %s", dict(self.figures))
+        for what in ("drafts", "reminders", "renewed payments"):
+            self.assertTrue(self.figures[what], what)
+        figures = {"days": DAYS, "schedules": SCHEDULES, **self.figures}
+        _logger.info("Day by day, CYCLE_TEST_SEED=%s: %s", SEED, figures)
+
+    def _follow(self, agreed, models):
+        """Have a model of each payment: those that a renewal planned come on time."""
+        for order, dues in agreed.items():
+            lines = order.schedule_line_ids.sorted("date_due")
+            self.assertEqual(lines.mapped("date_due")[: len(dues)], dues[: len(lines)])
+            today = self._get_today(order.company_id)
+            late = [day for day in dues[len(lines) :] if day <= today + timedelta(LEAD)]
+            self.assertFalse(late, order.name)
+            for line in lines:
+                if line not in models:
+                    models[line] = ModelPayment(order.company_id, line.date_due)
+                    self.figures["renewed payments"] += line.term_number > 2
 
     def _run_jobs(self, models):
         """Run the jobs once; they do what the model says, neither more nor less."""
@@ -261,6 +283,7 @@ class TestEveryDay(CycleCommon):
 
     def _live(self, models):
         """Publish some drafts; customers pay, dispute, or do nothing."""
+        _progress.info("The end of %s", self.now.date())
         self.env.invalidate_all()
         days = {company: self._get_today(company) for company in self.companies}
         drafts = self.env["account.move"].search(
