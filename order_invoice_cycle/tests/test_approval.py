@@ -222,10 +222,19 @@ class TestApproval(ApprovalCommon):
             order.action_submit_for_approval()
         self.assertFalse(order.approval_ids)
 
+    def test_managers_are_asked_when_a_rule_knows_only_the_author(self):
+        self.default_rule.active = False
+        self._create_rule(approver_ids=[Command.set(self.user_sales.ids)])
+        order = self._submit(self._create_order())
+        self.assertIn(self.user_manager, order.approval_ids.approver_ids)
+        self.assertNotIn(self.user_sales, order.approval_ids.approver_ids)
+
     def test_submission_is_refused_when_nobody_may_approve(self):
         self.default_rule.active = False
         self._create_rule(approver_ids=[Command.set(self.user_sales.ids)])
         order = self._create_order()
+        managers = self.env.ref("order_invoice_cycle.group_cycle_manager")
+        managers.user_ids = [Command.clear()]
         with self.assertRaisesRegex(UserError, "Nobody may approve .* “Special”"):
             self._submit(order)
 
