@@ -65,7 +65,8 @@ class SaleOrder(models.Model):
         self.ensure_one()
         share = self._get_share_in_states(states)
         lines = self._get_priced_lines()
-        if share.is_integer():
+        counted = self.schedule_line_ids.filtered(lambda line: line.state in states)
+        if share.is_integer() and all(line.price_factor == 1 for line in counted):
             return {
                 line: (line.price_subtotal * share, line.price_total * share)
                 for line in lines

@@ -41,14 +41,28 @@ class TestRenewalIndex(RecurringCommon, AmendmentCommon):
 
     def test_price_is_the_same_in_the_end_when_the_job_slept(self):
         daily, slept = self._following(), self._following()
-        slept.is_paused = True  # keeps the job away from it
+        slept.sudo().is_paused = True  # keeps the job away from it
         self._renew("2027-02-13")
         self._record("2027-02-10", 2)
         self._record("2027-05-01", 3)
-        slept.is_paused = False
+        slept.sudo().is_paused = False
         self._renew("2027-08-20")
         self.assertEqual(self._get_prices(daily), [1000.0, 1050.6, 1050.6])
         self.assertEqual(self._get_prices(slept), [1020.0, 1050.6, 1050.6])
+
+    def test_what_is_left_to_invoice_is_at_the_price_of_its_term(self):
+        self._record("2027-02-01", 10)
+        order = self._following()
+        self._renew("2027-05-20")
+        agreed = order.schedule_line_ids.filtered(
+            lambda line: line.term_number <= order.term_number
+        )
+        prices = agreed.sorted("period_start").mapped("amount_untaxed")
+        self.assertEqual(prices[:6], [1000.0] * 3 + [1100.0] * 3)
+        self.assertEqual(order.order_line.untaxed_amount_to_invoice, sum(prices))
+        self.assertEqual(
+            order.order_line.amount_to_invoice, sum(agreed.mapped("amount_total"))
+        )
 
     def test_entry_before_the_service_start_never_counts(self):
         order = self._following()
