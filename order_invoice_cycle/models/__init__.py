@@ -89,6 +89,7 @@ from . import ir_attachment
 from . import ir_actions_report
 from . import cycle_link_miss
 from . import ir_http
+from . import ir_qweb
 from . import mail_activity
 from . import mail_thread
 from . import mail_template

@@ -113,6 +113,7 @@ class AccountMove(models.Model):
         for due, moves in self.grouped(
             lambda move: move._get_due_date_of_posting(today)
         ).items():
+            moves._move_maturities(due)
             moves.write({"invoice_date": today, "invoice_date_due": due})
         self._post_checked()
         self._job_succeeded()
@@ -122,6 +123,22 @@ class AccountMove(models.Model):
             "invoice",
             self.env.ref("order_invoice_cycle.mail_template_invoice"),
         )
+
+    def _move_maturities(self, due):
+        """Give the receivables of drafts their maturity in one write.
+
+        Core would write them one by one when the due date of their invoice changes. It
+        still looks whether they are right, and corrects what is not.
+
+        :param datetime.date due: the due date that the invoices are about to get
+        """
+        single = self.filtered(lambda move: not move.invoice_payment_term_id)
+        receivables = single.line_ids.filtered(
+            lambda line: line.display_type == "payment_term"
+        )
+        receivables.with_context(
+            skip_invoice_sync=True, skip_invoice_line_sync=True
+        ).write({"date_maturity": due})
 
     def _withdraw_request(self):
         """Forget who asked for the publishing: it is done, or a person looks first."""

@@ -8,6 +8,7 @@ from odoo.exceptions import UserError
 from odoo.tools import email_normalize
 
 from ..tools.mail import clean_header, format_address
+from .ir_qweb import COMPILED
 
 _logger = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class CycleMessage(models.Model):
         :return: {message: Mail}
         """
         first = next(iter(documents))
-        template = first._get_template({})
+        template = first._get_template({COMPILED: {}})
         ids = [document.id for document in documents.values()]
         values = first._fill_in(template, documents[first].browse(ids))
         return {
