@@ -10,6 +10,7 @@ from odoo.tools import mute_logger
 from ..tools.shares import base_line_amounts
 from ..tools.terms import sha256
 from .common import CycleCommon
+from .many_rows import ManyRows
 from .order_machine import OrderSteps
 from .seeds import IS_FULL, SEED
 
@@ -193,7 +194,7 @@ def _add_up_bucket(bucket):
     return {None: bucket["untaxed"][0], **taxes}
 
 
-class PropertiesCase(CycleCommon):
+class PropertiesCase(ManyRows, CycleCommon):
     """The promises of the order cycle, under random sequences of steps."""
 
     @mute_logger("odoo.models.unlink")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from odoo.fields import Command
 
 from .amounts_common import AmountsCommon
+from .many_rows import ManyRows
 from .seeds import IS_FULL, SEED, get_progress_logger
 
 _logger = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def try_many(test):
     return seed(SEED)(settings(**RUN)(test))
 
 
-class PropertyCase(AmountsCommon):
+class PropertyCase(ManyRows, AmountsCommon):
     """Whatever is ordered, and however it is paid: the invoices are the order."""
 
     @classmethod

@@ -10,6 +10,7 @@ from odoo.fields import Command
 from odoo.tools import mute_logger
 
 from .common import CycleCommon
+from .many_rows import ManyRows
 from .seeds import IS_FULL, SEED, get_progress_logger
 
 _logger = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class ModelPayment:
         self.disputed = None
 
 
-class TestEveryDay(CycleCommon):
+class TestEveryDay(ManyRows, CycleCommon):
     """The jobs, day by day, with outages and wrong clocks, against a model."""
 
     @classmethod
