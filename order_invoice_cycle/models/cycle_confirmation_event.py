@@ -9,7 +9,7 @@ EVENTS = [
     ("sent", "Link sent"),
     ("bounced", "Mail could not be delivered"),
     ("nudged", "Reminder of the link sent"),
-    ("opened", "Page opened (by a person or a mail scanner)"),
+    ("opened", "Page opened (or scanned)"),
     ("downloaded", "PDF downloaded"),
     ("code_sent", "Code sent"),
     ("code_refused", "Wrong code entered"),
