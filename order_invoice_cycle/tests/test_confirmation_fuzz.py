@@ -127,6 +127,7 @@ class TestPageFuzz(ReadingCommon, ConfirmationPageCase):
         self.assertEqual(self._get_traces(), traces)
         self.assertUnchanged(before)
         self.patch(misses, "_is_over_limit", limiter)
+        self._stay_in_one_window()
         statuses = [
             self.url_open(f"/order/confirm/{token}").status_code
             for token in self._get_tokens(20, dead)

@@ -22,6 +22,7 @@ class TestLinkMiss(ConfirmationPageCase):
         return self._get(f"/order/confirm/{token}", allow_redirects=False)
 
     def test_guessing_is_stopped_after_the_limit_with_the_same_page(self):
+        self._stay_in_one_window()
         with self.assertLogs(LOGGER, logging.INFO) as logs:
             answers = [self._guess() for _guess in range(LIMIT + 3)]
         statuses = [answer.status_code for answer in answers]
@@ -35,6 +36,7 @@ class TestLinkMiss(ConfirmationPageCase):
         self.assertNotIn("xxx", "".join(logs.output))
 
     def test_good_link_opens_while_others_guess(self):
+        self._stay_in_one_window()
         for _guess in range(LIMIT + 1):
             last = self._guess()
         self.assertEqual(last.status_code, 429)
