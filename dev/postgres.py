@@ -64,8 +64,8 @@ SETTINGS = {
     "maintenance_work_mem": "128MB",
     "max_connections": "200",
     "jit": "off",
-    # It would count the rows of a test that runs as none, and plan its queries for that:
-    # then one of core's takes half a minute. The benchmarks analyze their data.
+    # It would count the rows of a running test as none, and plan its queries for that:
+    # one of core's then takes half a minute. The benchmarks analyze their data.
     "autovacuum": "off",
     "log_min_messages": "warning",
     "log_min_error_statement": "panic",

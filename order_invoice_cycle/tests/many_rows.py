@@ -7,9 +7,9 @@ from odoo.tests.common import get_db_name
 class ManyRows:
     """A class of tests that makes very many rows, which are taken back in the end.
 
-    PostgreSQL keeps them until it vacuums, and reads past them in the tests that follow.
-    It must not analyze: what it found empty it takes for empty in the next test, and one
-    of core's queries then takes half a minute.
+    PostgreSQL keeps them until it vacuums, and reads past them in the tests that
+    follow. It must not analyze: what it found empty it takes for empty in the next
+    test, and one of core's queries then takes half a minute.
     """
 
     @classmethod
