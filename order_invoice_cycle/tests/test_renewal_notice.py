@@ -224,9 +224,9 @@ class TestRenewalNotice(RecurringCommon):
 
     def test_late_notice_is_late_whether_the_job_ran_or_not(self):
         orders = [self._running() for _number in range(2)]
-        orders[1].is_paused = True  # keeps the job away from it
+        orders[1].sudo().is_paused = True  # keeps the job away from it
         self._renew("2027-03-16")
-        orders[1].is_paused = False
+        orders[1].sudo().is_paused = False
         for order in orders:
             with freeze_time("2027-03-20"):
                 order.action_give_notice("2027-03-20", "Letter")
