@@ -66,7 +66,7 @@ class CyclePaymentReceived(models.TransientModel):
         """Record the payment and draft the invoice of the prepayment.
 
         :return: action that shows the draft invoice
-        :raise AccessError: without the right to record payments
+        :raise AccessError: without the right to record payments, or to read the order
         :raise UserError: when nothing is awaited, or the payment does not fit
         """
         self.ensure_one()
@@ -74,6 +74,8 @@ class CyclePaymentReceived(models.TransientModel):
             raise AccessError(
                 self.env._("Only the billing role of the order cycle records payments.")
             )
+        # Before anything is told about the order, in superuser mode.
+        self.order_id.check_access("read")
         self._check_payment()
         payment = self.payment_id or self._create_payment()
         line = self.order_id._take_deposit_payment(payment)
