@@ -48,6 +48,7 @@ from . import sale_order_terms
 from . import sale_order_approval
 from . import sale_order_confirmation
 from . import sale_order_on_behalf
+from . import sale_order_mail
 from . import sale_order_schedule
 from . import sale_order_schedule_check
 from . import sale_order_schedule_editor

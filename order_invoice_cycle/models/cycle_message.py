@@ -49,6 +49,7 @@ class CycleMessage(models.Model):
             ("nudge", "Reminder of the link"),
             ("code", "Code to confirm"),
             ("receipt", "Confirmation receipt"),
+            ("order", "Mail of the quotation template"),
             ("renewal", "Renewal announced"),
             ("renewal_refused", "Refusal acknowledged"),
             ("payment_request", "Payment request"),
@@ -202,6 +203,12 @@ class CycleMessage(models.Model):
             .browse(self.res_id)
             .exists()
         )
+
+    def _get_own_files(self):
+        """Return the files that were made for this message alone."""
+        self.ensure_one()
+        files = self.env["ir.attachment"].sudo()
+        return files.search([("res_model", "=", self._name), ("res_id", "=", self.id)])
 
     @api.model
     def _get_documents_domain(self, *documents):

@@ -203,8 +203,7 @@ class SaleOrder(models.Model):
 
     def _become_sale(self):
         """Do what the confirmed terms are for: an order becomes a sale."""
-        order = self.with_user(SUPERUSER_ID).with_company(self.company_id)
-        order.with_context(cycle_defer_mail=True).action_confirm()
+        self.with_user(SUPERUSER_ID).with_company(self.company_id).action_confirm()
 
     def _take_comments(self, confirmation, name, text):
         """Give the order back to sales with the customer's comments."""

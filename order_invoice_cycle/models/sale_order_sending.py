@@ -24,17 +24,10 @@ class SaleOrder(models.Model):
     def _send_order_notification_mail(self, mail_template, *args, **kwargs):
         """Leave out core's notice of an order that the customer has not confirmed.
 
-        Core sends it after an online payment, which must not fail because of it. The
-        one of a quotation template waits for core's job: whoever confirms does not wait
-        for its PDF and its mail server.
+        Core sends it after an online payment, which must not fail because of it.
         """
-        if self._filter_unconfirmed():
-            return
-        if self.env.context.get("cycle_defer_mail"):
-            self.pending_email_template_id = mail_template
-            self.env.ref("sale.send_pending_emails_cron").sudo()._trigger()
-            return
-        super()._send_order_notification_mail(mail_template, *args, **kwargs)
+        if not self._filter_unconfirmed():
+            super()._send_order_notification_mail(mail_template, *args, **kwargs)
 
     def _filter_unconfirmed(self):
         return self.filtered(lambda order: order.payment_mode and order.state != "sale")

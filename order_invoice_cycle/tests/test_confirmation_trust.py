@@ -261,7 +261,31 @@ class TestConfirmationTrust(EvidenceCommon):
             self.assertEqual(link._confirm(order.terms_hash, "Jan"), "done")
             renderer.assert_not_called()
         self.assertEqual(order.state, "sale")
-        self.assertEqual(order.pending_email_template_id, template)
+        self.outbox.clear()
+        self._send_messages()
+        self._send_messages()
+        subjects = [mail["Subject"] for mail in self.outbox]
+        self.assertEqual(len(subjects), 2, "the receipt and the template's mail")
+        message = self.env["cycle.message"].search([("purpose", "=", "order")])
+        self.assertEqual(message.state, "sent")
+        self.assertIn(message.subject, subjects)
+        [mail] = [one for one in self.outbox if one["Subject"] == message.subject]
+        files = message._get_own_files()
+        self.assertEqual(len(files), len(template.report_template_ids))
+        self.assertEqual(len(list(mail.iter_attachments())), len(files))
+
+    def test_mail_of_a_quotation_template_is_withdrawn_with_its_order(self):
+        template = self.env.ref("sale.mail_template_sale_confirmation")
+        quotation = self.env["sale.order.template"].create(
+            {"name": "Support", "mail_template_id": template.id}
+        )
+        order = self._running_order(sale_order_template_id=quotation.id)
+        order.action_cancel()
+        self.outbox.clear()
+        self._send_messages()
+        message = self.env["cycle.message"].search([("purpose", "=", "order")])
+        self.assertEqual(message.state, "cancelled")
+        self.assertNotIn(message.subject, [mail["Subject"] for mail in self.outbox])
 
     # === RETENTION === #
 

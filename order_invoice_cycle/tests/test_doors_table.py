@@ -55,6 +55,9 @@ CONTEXT = {
     "send_email": True,
     "disable_cancel_warning": True,
     "cycle_confirmed": True,
+    "cycle_checked": True,
+    "cycle_confirming": True,
+    "cycle_keep_schedule": True,
 }
 
 

@@ -199,7 +199,8 @@ class TestSettlement(CycleCommon):
         later = self._draft(order) - draft
         self.assertEqual(later.mapped("amount_total"), [110.7] * 3)
 
-    def test_credited_deposit_is_due_by_those_that_are_invoiced(self):
+    def _start_deposit_and_two(self):
+        """Return a running order, its drafted deposit, and two payments after it."""
         order = self._create_order(
             payment_mode="prepayment",
             schedule_line_ids=[
@@ -214,6 +215,10 @@ class TestSettlement(CycleCommon):
         order.schedule_line_ids.write({"date_due": self.start})
         deposit, skipped, last = self._confirm(self._approve(order)).schedule_line_ids
         deposit._draft_invoices()
+        return order, deposit, skipped, last
+
+    def test_credited_deposit_is_due_by_those_that_are_invoiced(self):
+        order, deposit, skipped, last = self._start_deposit_and_two()
         invoice = self._publish(deposit.invoice_id)
         skipped.action_skip()
         self._reverse_invoice(invoice, post=True)
@@ -224,20 +229,7 @@ class TestSettlement(CycleCommon):
         self.assertEqual(last.invoice_id.amount_total, 984.0)
 
     def test_last_invoice_does_not_charge_what_was_skipped(self):
-        order = self._create_order(
-            payment_mode="prepayment",
-            schedule_line_ids=[
-                Command.create({"name": name, "amount_type": "percent", **values})
-                for name, values in (
-                    ("Deposit", {"percent": 50, "kind": "deposit"}),
-                    ("Skipped", {"percent": 20}),
-                    ("Last", {"percent": 30}),
-                )
-            ],
-        )
-        order.schedule_line_ids.write({"date_due": self.start})
-        deposit, skipped, last = self._confirm(self._approve(order)).schedule_line_ids
-        deposit._draft_invoices()
+        order, deposit, skipped, last = self._start_deposit_and_two()
         self._publish(deposit.invoice_id)
         skipped.action_skip()
         last._draft_invoices()
