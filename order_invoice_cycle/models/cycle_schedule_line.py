@@ -263,7 +263,7 @@ class CycleScheduleLine(models.Model):
     @api.ondelete(at_uninstall=False)
     def _unlink_except_invoiced(self):
         for line in self:
-            if line.invoice_id or line.order_id.state == "sale":
+            if line.order_id.state == "sale":
                 raise UserError(
                     self.env._(
                         "“%(line)s” is part of a confirmed schedule and cannot be "
@@ -271,6 +271,33 @@ class CycleScheduleLine(models.Model):
                         line=line.display_name,
                     )
                 )
+            invoices = line.sudo().move_ids.filtered(
+                lambda move: move.state != "cancel"
+            )
+            if invoices:
+                raise UserError(
+                    self.env._(
+                        "“%(line)s” was invoiced (%(invoices)s) and stays in the "
+                        "schedule. Change the other payments.",
+                        line=line.display_name,
+                        invoices=", ".join(invoices.mapped("display_name")),
+                    )
+                )
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_let_go_of_cancelled(self):
+        """Cancelled invoices stay when their payment goes."""
+        cancelled = self.sudo().move_ids.filtered(lambda move: move.state == "cancel")
+        cancelled._message_log_batch(
+            bodies={
+                move.id: self.env._(
+                    "“%(line)s” was removed from the schedule.",
+                    line=move.schedule_line_id.display_name,
+                )
+                for move in cancelled
+            }
+        )
+        cancelled.schedule_line_id = False
 
     # === TERMS === #
 

@@ -53,6 +53,7 @@ from . import test_schedule_amounts
 from . import test_schedule_editor
 from . import test_schedule_property
 from . import test_drafting
+from . import test_offered_again
 from . import test_drafting_rows
 from . import test_dates_property
 from . import test_recurring

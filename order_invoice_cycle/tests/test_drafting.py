@@ -366,18 +366,6 @@ class TestDrafting(CycleCommon):
         )
         self.assertFalse(self._draft(order))
 
-    def test_schedule_begins_anew_when_a_cancelled_order_is_offered_again(self):
-        order = self._running_order(plan="deposit_30")
-        self._draft(order)
-        order.action_mark_completed("2027-02-01")
-        order._action_cancel()
-        order.action_draft()
-        self.assertEqual(self._get_states(order), ["waiting", "waiting"])
-        self.assertFalse(any(order.schedule_line_ids.mapped("date_due")))
-        self._confirm(self._approve(order))
-        self.assertEqual(self._get_states(order), ["planned", "waiting"])
-        self.assertEqual(len(self._draft(order)), 1)
-
     def test_schedule_of_a_confirmed_order_cannot_be_edited(self):
         order = self._running_order(plan="instalments_3")
         monthly = self._confirm(self._approve(self._create_monthly()))

@@ -235,13 +235,6 @@ class TestSettlement(CycleCommon):
         last._draft_invoices()
         self.assertEqual(last.invoice_id.amount_total, 369.0)
 
-    def test_order_offered_again_asks_for_what_was_given_up(self):
-        order = self._running_order(plan="deposit_30")
-        order.schedule_line_ids[0].action_skip()
-        order._action_cancel()
-        order.action_draft()
-        self.assertEqual(order.schedule_line_ids.mapped("amount_total"), [369.0, 861.0])
-
     # === REVERSE AND CREATE INVOICE === #
 
     def _replace(self, moves, day="2026-01-20"):

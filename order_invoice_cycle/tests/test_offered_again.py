@@ -1,0 +1,55 @@
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+
+from .common import CycleCommon
+
+
+@tagged("post_install", "-at_install")
+class TestOfferedAgain(CycleCommon):
+    """A cancelled order that is set back to a quotation and offered once more."""
+
+    def _offer_again(self, order):
+        order._action_cancel()
+        order.action_draft()
+
+    def _get_states(self, order):
+        return order.schedule_line_ids.mapped("state")
+
+    def test_schedule_begins_anew(self):
+        order = self._running_order(plan="deposit_30")
+        self._draft(order)
+        order.action_mark_completed("2027-02-01")
+        self._offer_again(order)
+        self.assertEqual(self._get_states(order), ["waiting", "waiting"])
+        self.assertFalse(any(order.schedule_line_ids.mapped("date_due")))
+        self._confirm(self._approve(order))
+        self.assertEqual(self._get_states(order), ["planned", "waiting"])
+        self.assertEqual(len(self._draft(order)), 1)
+
+    def test_what_was_given_up_is_asked_for(self):
+        order = self._running_order(plan="deposit_30")
+        order.schedule_line_ids[0].action_skip()
+        self._offer_again(order)
+        self.assertEqual(order.schedule_line_ids.mapped("amount_total"), [369.0, 861.0])
+
+    def test_another_plan_leaves_the_cancelled_invoice_as_it_is(self):
+        order = self._running_order(plan="deposit_30")
+        invoice = self._publish(self._draft(order))
+        number = invoice.name
+        invoice.button_draft()
+        invoice.button_cancel()
+        self._offer_again(order)
+        order.with_user(self.user_sales).plan_id = self.env.ref(
+            "order_invoice_cycle.cycle_plan_advance"
+        )
+        self.assertRecordValues(invoice, [{"name": number, "state": "cancel"}])
+        self.assertEqual(order.schedule_line_ids.mapped("amount_total"), [1230.0])
+        self._confirm(self._approve(order))
+        self.assertEqual(self._draft(order).mapped("amount_total"), [1230.0])
+
+    def test_payment_with_a_published_invoice_stays(self):
+        order = self._running_order(plan="deposit_30")
+        self._publish(self._draft(order))
+        self._offer_again(order)
+        with self.assertRaisesRegex(UserError, "was invoiced .* stays in the schedule"):
+            order.plan_id = self.env.ref("order_invoice_cycle.cycle_plan_advance")
