@@ -294,7 +294,7 @@ class CycleConfirmation(models.Model):
 
     def _prepare_decision(self, name):
         return {
-            "date_decided": fields.Datetime.now(),
+            "date_decided": self.env["cycle.confirmation.event"]._get_time(),
             "decided_name": name,
             "decided_email": self.email,
             # The page was shown in the language of this environment.

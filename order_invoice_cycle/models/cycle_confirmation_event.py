@@ -127,7 +127,7 @@ class CycleConfirmationEvent(models.Model):
         raise UserError(self.env._("The evidence of a confirmation is never deleted."))
 
     @api.model
-    def _append(self, confirmation, event, **values):
+    def _append(self, confirmation, event, date=None, **values):
         """Add one event at the end of the order's chain.
 
         The caller holds the lock on the order, which serialises the chain. An event
@@ -136,9 +136,9 @@ class CycleConfirmationEvent(models.Model):
 
         :param confirmation: the ``cycle.confirmation`` it happened to
         :param str event: a value of :data:`EVENTS`
-        :param values: ``name``, ``email``, ``user_id``, ``note``, ``pdf_sha256``,
-            ``date`` (UTC, whole seconds; by default now); ``ip`` and ``user_agent``
-            are kept apart, as a trace
+        :param datetime date: UTC, whole seconds; by default now
+        :param values: ``name``, ``email``, ``user_id``, ``note``, ``pdf_sha256``;
+            ``ip`` and ``user_agent`` are kept apart, as a trace
         :return: the new event
         :raise ConcurrencyError: when somebody else added an event meanwhile
         """
@@ -153,7 +153,7 @@ class CycleConfirmationEvent(models.Model):
             "order_id": order.id,
             "sequence": last.sequence + 1,
             "event": event,
-            "date": fields.Datetime.now().replace(microsecond=0),
+            "date": date or self._get_time(),
             "email": confirmation.email,
             "terms_hash": confirmation.terms_hash,
             "trace_hash": trace_hash(**trace) if trace else "",
@@ -170,6 +170,18 @@ class CycleConfirmationEvent(models.Model):
         if trace:
             traces.create({**trace, "event_id": appended.id, "date": row["date"]})
         return appended
+
+    @api.model
+    def _get_time(self):
+        """Return the time of the database, in UTC and whole seconds.
+
+        It is one clock for all servers, so that each event of a chain is later than
+        the one before it.
+        """
+        self.env.cr.execute(
+            "SELECT date_trunc('second', clock_timestamp() AT TIME ZONE 'UTC')"
+        )
+        return self.env.cr.fetchone()[0]
 
     @api.model
     def _get_chained_json(self, row):

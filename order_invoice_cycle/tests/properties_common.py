@@ -210,6 +210,8 @@ class PropertiesCase(ManyRows, CycleCommon):
             lambda *_args, **_kwargs: (b"%PDF-1.4\n%%EOF\n", "pdf"),
         )
         self.patch(fields.Datetime, "now", lambda *_args: OrderMachine.clock.now)
+        events = type(self.env["cycle.confirmation.event"])
+        self.patch(events, "_get_time", lambda *_args: OrderMachine.clock.now)
         _logger.info("CYCLE_TEST_SEED=%s", SEED)
         OrderMachine.case = self
         OrderMachine.plans = plans

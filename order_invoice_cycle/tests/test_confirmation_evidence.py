@@ -1,10 +1,12 @@
 import logging
 import os
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
+from unittest.mock import patch
 
 from psycopg2 import DatabaseError
 
+from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.tools import SQL, mute_logger
@@ -191,6 +193,19 @@ class TestConfirmationEvidence(EvidenceCommon):
         events = order.confirmation_ids.event_ids.sorted("sequence")
         self.assertEqual(events.mapped("sequence"), [1, 2])
         self.assertEqual(events[1].previous_hash, events[0].hash)
+
+    def test_time_of_an_answer_is_that_of_the_database(self):
+        order = self._offer()
+        link = order.confirmation_ids.sudo(False)
+        wrong = datetime(2020, 1, 1)
+        with patch.object(fields.Datetime, "now", lambda *_args: wrong):
+            link.sudo()._confirm(order.terms_hash, "Jan")
+        self.assertEqual(order.state, "sale")
+        event = link.event_ids.sorted("sequence")[-1]
+        self.assertEqual((event.event, event.date), ("confirmed", link.date_decided))
+        self.env.cr.execute("SELECT now() AT TIME ZONE 'UTC'")
+        [began] = self.env.cr.fetchone()
+        self.assertGreaterEqual(event.date, began.replace(microsecond=0))
 
     def test_button_says_in_words_what_was_changed(self):
         confirmation = self._create_chain()

@@ -94,6 +94,8 @@ class TestEveryDay(ManyRows, CycleCommon):
         super().setUp()
         self.now = datetime.combine(FIRST_DAY, time(0))
         self.patch(fields.Datetime, "now", lambda *_args: self.now)
+        events = type(self.env["cycle.confirmation.event"])
+        self.patch(events, "_get_time", lambda *_args: self.now)
         self.patch(
             type(self.env["ir.actions.report"]),
             "_render_qweb_pdf",
