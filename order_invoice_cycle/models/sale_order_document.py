@@ -93,7 +93,7 @@ class SaleOrder(models.Model):
         self.ensure_one()
         if not self._can_recur():
             return []
-        price = self.currency_id.format(self.amount_total)
+        price = self.currency_id.format(self._get_price_per_period())
         return [
             self.env._(
                 "You pay %(price)s, taxes included, %(period)s, on the first day of "
@@ -108,6 +108,7 @@ class SaleOrder(models.Model):
                 price=price,
                 period=self._get_period_text(),
             ),
+            *([self._get_change_text()] if self._get_price_factor() != 1 else []),
             self.env._(
                 "The first term runs from %(start)s to %(end)s.",
                 start=self._format_document_date(self.service_date_start),
@@ -117,6 +118,32 @@ class SaleOrder(models.Model):
             self._get_renewal_text(),
             *([self._get_index_text()] if self._get_index_text() else []),
         ]
+
+    def _get_price_factor(self):
+        """Return what renewals have made of the agreed prices, for the next payment."""
+        self.ensure_one()
+        if not self._can_recur():
+            return 1.0
+        following = self.schedule_line_ids.filtered(
+            lambda line: (
+                line.period_start and not line.settled_amounts and not line.invoice_id
+            )
+        )
+        return following.sorted("period_start")[:1].price_factor or 1.0
+
+    def _get_price_per_period(self):
+        """Return what a whole period costs, taxes included; all, without periods."""
+        self.ensure_one()
+        factor = self._get_price_factor()
+        return self.amount_total if factor == 1 else sum(self._get_period_price(factor))
+
+    def _get_change_text(self):
+        percent = formatLang(self.env, 100 * self._get_price_factor() - 100, digits=2)
+        return self.env._(
+            "The renewals so far have changed the prices of the lines by %(percent)s "
+            "%%; that is in this price.",
+            percent=percent if percent.startswith("-") else f"+{percent}",
+        )
 
     def _get_first_term_end(self):
         """Return the last day of the first term, or of the service if it is earlier."""

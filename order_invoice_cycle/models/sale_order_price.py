@@ -68,12 +68,14 @@ class SaleOrder(models.Model):
         :param int number: the term, from 1
         """
         self.ensure_one()
-        if number <= 1 or not self.price_index:
+        if number <= 1:
             return 1.0
         renewal = self._get_renewal(number)
         if renewal:
             return renewal.price_factor
         factor = self._get_term_factor(number - 1)
+        if not self.price_index:
+            return factor
         if self.price_index == "percent":
             return factor * (1 + self.price_index_percent / 100)
         entries = self._get_index_entries(number) - self._get_index_entries(number - 1)

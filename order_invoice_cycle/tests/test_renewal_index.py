@@ -89,6 +89,31 @@ class TestRenewalIndex(RecurringCommon, AmendmentCommon):
         order.action_give_notice("2027-02-14")
         entry.unlink()
 
+    def test_price_stays_as_it_is_when_an_amendment_removes_the_index(self):
+        order = self._running(price_index="percent", price_index_percent=5)
+        self._renew("2027-04-15")
+        self.assertEqual((order.term_number, order.renewal_ids.price_factor), (2, 1.05))
+        amendment = self._amend(order)
+        amendment.price_index = False
+        self._agree(amendment)
+        self._renew("2027-07-15")
+        self.assertEqual(self._get_prices(order), [1050.0, 1050.0])
+        last = order.renewal_ids.sorted("term_number")[-1]
+        self.assertEqual((last.amount_total_before, last.amount_total), (1291.5,) * 2)
+
+    def test_amendment_names_the_price_that_renewals_have_made(self):
+        order = self._running(price_index="percent", price_index_percent=5)
+        self._publish(self._draft(order, "2027-04-01"))
+        self._renew("2027-04-15")
+        self.assertIn("1,291.50", order._get_recurrence_texts()[0])
+        amendment = self._approve(self._amend(order, price_unit=1100.0))
+        first, change = amendment._get_recurrence_texts()[:2]
+        self.assertIn("1,420.65", first)
+        self.assertIn("by +5.00 %", change)
+        self.assertEqual(amendment._get_price_per_period(), 1420.65)
+        offered = self._running(price_index="percent", price_index_percent=5)
+        self.assertNotIn("so far", " ".join(offered._get_recurrence_texts()))
+
     def test_index_chosen_by_an_amendment_counts_from_then_on(self):
         """Also entries that are recorded later for the time before."""
         order = self._running()
