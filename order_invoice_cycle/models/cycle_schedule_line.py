@@ -152,9 +152,12 @@ class CycleScheduleLine(models.Model):
 
     # === COMPUTES === #
 
-    @api.depends("trigger")
+    @api.depends("trigger", "offset_value", "offset_unit", "offset_day")
     def _compute_date_due(self):
-        """A payment that waits for an event has no date until it happens."""
+        """A payment that waits for an event has no date until it happens.
+
+        One that is amended after its event gets the date of its new delay.
+        """
         for line in self:
             line.date_due = line.trigger == "date" and line.date_due
 

@@ -44,7 +44,7 @@ class CycleScheduleLine(models.Model):
         "is_skipped",
         "order_id.state",
         "order_id.deposit_document",
-        "deposit_payment_id",
+        "deposit_payment_id.state",
         "invoice_id",
     )
     def _compute_is_payment_awaited(self):
@@ -54,9 +54,14 @@ class CycleScheduleLine(models.Model):
                 and line.order_id.deposit_document == "request"
                 and line.order_id.state == "sale"
                 and not line.is_skipped
-                and not line.deposit_payment_id
+                and not line._is_paid_by_payment()
                 and not line.invoice_id
             )
+
+    def _is_paid_by_payment(self):
+        """Tell whether the payment of the request is there: a cancelled one is not."""
+        self.ensure_one()
+        return self.sudo().deposit_payment_id.state in ("in_process", "paid")
 
     # === THE GATE === #
 
@@ -72,7 +77,7 @@ class CycleScheduleLine(models.Model):
                 and line.order_id.state == "sale"
                 and line.state != "paid"
                 and not line.is_skipped
-                and not line.deposit_payment_id
+                and not line._is_paid_by_payment()
             )
         )
 
@@ -133,6 +138,23 @@ class CycleScheduleLine(models.Model):
             self.env["cycle.message"]._queue(
                 line, "payment_request", template, order._get_request_recipient()
             )
+
+    def _forget_request(self):
+        """Let what was asked for be asked for anew: it is another amount, or date."""
+        self.write(
+            {
+                "is_request_queued": False,
+                "request_pdf_id": False,
+                "date_requested": False,
+            }
+        )
+
+    def _get_requested(self):
+        """Return what the payment requests that are out ask for: {line: request}."""
+        asked = self.filtered(
+            lambda line: line.is_payment_awaited and line.is_request_queued
+        )
+        return {line: (line.amount_total, line.date_due) for line in asked}
 
     def action_request_payment(self):
         """Send the payment requests again, for instance to a corrected address."""

@@ -272,6 +272,7 @@ class SaleOrder(models.Model):
         lines = order.schedule_line_ids
         lines.filtered(lambda line: line.state == "drafted")._drop_drafts()
         lines.filtered(lambda line: line._is_posted())._settle()
+        requested = lines._get_requested()
         # An offer for a moment: the terms of a sale cannot be written.
         order.write({"state": "draft", "locked": False})
         order.write(self._prepare_amended_terms(order))
@@ -291,15 +292,17 @@ class SaleOrder(models.Model):
                 "locked": is_locked,
                 "applied_amendment_id": self.id,
                 "terms_version": order.terms_version + 1,
-                "cycle_fiscal_position_id": order.fiscal_position_id.id,
+                "cycle_fiscal_position_id": order._get_taxed_position().id,
             }
         )
-        order._after_amendment(self)
+        order._after_amendment(self, requested)
 
     def _prepare_amended_terms(self, order):
         """Return the values that give ``order`` the terms of this amendment."""
         header = [name for name in TERMS_FIELDS if name not in FIXED_FIELDS]
         values = {name: _plain(self[name]) for name in header}
+        # Otherwise the plan, which is written as well, would decide it anew.
+        values["deposit_document"] = self.deposit_document
         values["order_line"] = self._prepare_line_commands(
             self.order_line, order.order_line
         )
@@ -330,8 +333,12 @@ class SaleOrder(models.Model):
         gone = present - kept
         return [line._prepare_amended_removal() for line in gone] + commands
 
-    def _after_amendment(self, amendment):
-        """Date the new payments, and say what has to be decided."""
+    def _after_amendment(self, amendment, requested):
+        """Date the new payments, and say what has to be decided.
+
+        :param amendment: the ``sale.order`` that was applied
+        :param dict requested: what payment requests asked for before, by payment
+        """
         self.ensure_one()
         today = self.company_id._cycle_today()
         undated = self.schedule_line_ids.filtered(lambda line: not line.date_due)
@@ -348,6 +355,9 @@ class SaleOrder(models.Model):
                     and not self.currency_id.is_zero(self.amount_total)
                 )
             ).is_skipped = True
+        now = self.schedule_line_ids._get_requested()
+        changed = [line.id for line in now if now[line] != requested.get(line)]
+        self.schedule_line_ids.browse(changed)._forget_request()
         self.message_post(
             body=self.env._(
                 "Amended by %(amendment)s: version %(version)s.",
@@ -413,8 +423,25 @@ class SaleOrder(models.Model):
         reset = self.filtered(lambda order: order.state in ("cancel", "sent"))
         if reset:
             reset.check_access("write")
+            reset._check_no_other_amendment()
             reset.sudo().applied_amendment_id = False
         return super().action_draft()
+
+    def _check_no_other_amendment(self):
+        for amendment in self.filtered("amendment_of_id"):
+            order = amendment.amendment_of_id
+            other = order.sudo().live_amendment_id - amendment
+            if other:
+                raise UserError(
+                    self.env._(
+                        "Order %(order)s has another amendment under way, %(other)s. "
+                        "Change that one, or cancel it before %(amendment)s is offered "
+                        "again.",
+                        order=order.name,
+                        other=other.name,
+                        amendment=amendment.name,
+                    )
+                )
 
     def _get_cycle_stage(self):
         return "applied" if self.date_amended else super()._get_cycle_stage()

@@ -73,11 +73,17 @@ class SaleOrderLine(models.Model):
                     )
                 )
 
+    def _get_usual_taxes(self):
+        """Return the taxes of the product, before any fiscal position."""
+        self.ensure_one()
+        taxes = self.product_id.taxes_id
+        return taxes._filter_taxes_by_company(self.order_id.company_id)
+
     def _get_taxes_now(self):
         """Return the taxes by the order's present fiscal position."""
         self.ensure_one()
         order = self.order_id
-        usual = self.product_id.taxes_id._filter_taxes_by_company(order.company_id)
+        usual = self._get_usual_taxes()
         confirmed = order.cycle_fiscal_position_id.map_tax(usual)
         # Taxes that a person chose are the ones to be replaced themselves.
         taxes = usual if confirmed == self.tax_ids else self.tax_ids

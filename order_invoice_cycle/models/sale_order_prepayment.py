@@ -37,7 +37,7 @@ class SaleOrder(models.Model):
         "state",
         "schedule_line_ids.state",
         "schedule_line_ids.is_skipped",
-        "schedule_line_ids.deposit_payment_id",
+        "schedule_line_ids.deposit_payment_id.state",
     )
     def _compute_is_deposit_due(self):
         for order in self:

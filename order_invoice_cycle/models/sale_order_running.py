@@ -80,12 +80,12 @@ class SaleOrder(models.Model):
                 )
             )
             open_lines.filtered(lambda line: line.trigger != "date").date_due = False
+            open_lines._forget_request()
             open_lines.write(
                 {
                     "hold_reason": False,
                     "is_skipped": False,
                     "is_left_out": False,
-                    "is_request_queued": False,
                     # A payment that was given up had settled at something or nothing.
                     "settled_amounts": False,
                 }

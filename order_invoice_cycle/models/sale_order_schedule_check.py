@@ -111,7 +111,8 @@ class SaleOrder(models.Model):
             return self.env._("The service ends before it starts.")
         if not lines:
             return self.env._("Add the payments to the schedule, or choose a plan.")
-        if len(lines) > MAX_LINES:
+        # The periods of past years are of no weight in an amendment.
+        if len(lines.filtered(lambda line: not line.settled_amounts)) > MAX_LINES:
             return self.env._(
                 "A schedule has at most %(most)s payments.", most=MAX_LINES
             )

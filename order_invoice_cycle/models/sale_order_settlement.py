@@ -247,6 +247,20 @@ class SaleOrder(models.Model):
             order.cycle_fiscal_position_id = order.fiscal_position_id
         return super()._start_schedule()
 
+    def _get_taxed_position(self):
+        """Return the fiscal position whose taxes the order lines have.
+
+        It is the present one only when their taxes were updated to it: an amendment
+        takes over the taxes of an order whose position was changed meanwhile.
+        """
+        self.ensure_one()
+        lines = self.order_line.filtered(lambda line: not line.display_type)
+        position = self.fiscal_position_id
+        is_taxed = all(
+            line.tax_ids == position.map_tax(line._get_usual_taxes()) for line in lines
+        )
+        return position if is_taxed else self.cycle_fiscal_position_id
+
     def _has_other_taxes_now(self):
         """Tell whether another fiscal position applies than the confirmed one."""
         self.ensure_one()

@@ -144,9 +144,15 @@ class OrderMachine(OrderSteps):
         claims |= self.order.schedule_line_ids.move_ids
         claims |= self.order.amended_credit_note_ids
         posted = claims.filtered(lambda move: move.state == "posted")
+        # A payment is owed back when its invoice was reset and cancelled.
+        payments = self.env["account.payment"].search([("partner_id", "=", partner.id)])
+        items = payments.move_id.line_ids.filtered(
+            lambda item: item.account_id.account_type == "asset_receivable"
+        )
         self.case.assertAlmostEqual(
             data["tiles"]["open"]["amount"],
-            sum(posted.mapped("amount_residual_signed")),
+            sum(posted.mapped("amount_residual_signed"))
+            + sum(items.mapped("amount_residual")),
             2,
         )
 

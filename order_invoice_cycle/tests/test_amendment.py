@@ -241,6 +241,17 @@ class TestAmendment(AmendmentCommon):
         self.assertEqual(order.cycle_stage, "draft")
         self.assertFalse(order._is_confirmed_by_customer())
 
+    def test_amendment_is_not_offered_again_beside_another_one(self):
+        order = self._create_running()
+        first = self._amend(order)
+        first._action_cancel()
+        second = self._amend(order)
+        with self.assertRaisesRegex(UserError, f"{order.name}.*{second.name}.*cancel"):
+            first.with_user(self.user_sales).action_draft()
+        second._action_cancel()
+        first.with_user(self.user_sales).action_draft()
+        self.assertEqual(order.live_amendment_id, first)
+
     def test_customer_sees_the_confirmed_amendment_as_confirmed(self):
         order = self._create_running()
         amendment = self._amend(order, price_unit=1600.0)
