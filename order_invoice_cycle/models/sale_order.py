@@ -34,6 +34,7 @@ PROTECTED_FIELDS = {
     "acceptance_id",
     "amendment_of_id",
     "applied_amendment_id",
+    "cycle_customer_number",
     "cycle_error",
     "cycle_fiscal_position_id",
     "cycle_pdf_id",
@@ -105,6 +106,16 @@ class SaleOrder(models.Model):
         help="Fingerprint of what the customer is offered. Approval and confirmation "
         "hold for exactly these terms.",
     )
+    # The customer as the terms name them. Kept, because contacts are merged in the
+    # database itself: the customer stays who they were, and so do the terms.
+    cycle_customer_number = fields.Integer(
+        string="Customer in the terms",
+        compute="_compute_cycle_customer_number",
+        store=True,
+        # An amendment is created with that of its order; nobody else may write it.
+        readonly=False,
+        copy=False,
+    )
     terms_version = fields.Integer(string="Version", readonly=True, copy=False)
     cycle_error = fields.Text(readonly=True, copy=False, groups="base.group_user")
     cycle_retry_at = fields.Datetime(
@@ -112,6 +123,11 @@ class SaleOrder(models.Model):
     )
 
     # === TERMS === #
+
+    @api.depends("partner_id")
+    def _compute_cycle_customer_number(self):
+        for order in self:
+            order.cycle_customer_number = order.partner_id._origin.id
 
     @api.depends(
         *TERMS_FIELDS,
@@ -158,7 +174,7 @@ class SaleOrder(models.Model):
         digits = order.currency_id.decimal_places
         terms = {
             "company": order.company_id.id,
-            "customer": order.partner_id._origin.id,
+            "customer": order.cycle_customer_number,
             "currency": order.currency_id.name,
             "lines": [line._get_terms() for line in _in_order(order.order_line)],
             "amount_untaxed": float_repr(order.amount_untaxed, digits),

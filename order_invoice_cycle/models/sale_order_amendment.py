@@ -117,6 +117,7 @@ class SaleOrder(models.Model):
         return {
             "name": f"{self.name}-{number}",
             "amendment_of_id": self.id,
+            "cycle_customer_number": self.cycle_customer_number,
             "user_id": self.user_id.id,
             "term_number": self.term_number,
             "order_line": [

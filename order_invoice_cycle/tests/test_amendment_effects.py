@@ -50,6 +50,39 @@ class TestAmendmentEffects(AmendmentCommon):
         self._agree(other)
         self.assertEqual(order.cycle_fiscal_position_id, position)
 
+    # === MERGED CUSTOMERS === #
+
+    def _merge_customer(self):
+        kept = self._create_customer("Nowak nowy")
+        self.env.flush_all()
+        self.env["base.partner.merge.automatic.wizard"].sudo()._merge(
+            (self.customer | kept).ids, kept, extra_checks=False
+        )
+        self.env.invalidate_all()
+        return kept
+
+    def test_running_order_goes_on_when_its_customer_was_merged(self):
+        order = self._running_order(plan="completion_14")
+        kept = self._merge_customer()
+        self.assertEqual(order.partner_id, kept)
+        order.with_user(self.user_sales).action_mark_completed("2027-06-01")
+        self.assertEqual(self._draft(order).partner_id, kept)
+        amendment = self._agree(self._amend(order))
+        self.assertEqual(amendment.cycle_stage, "applied")
+
+    def test_offer_is_confirmed_when_its_customer_was_merged(self):
+        order = self._approve(self._create_order(plan="deposit_30"))
+        self._merge_customer()
+        self._confirm(order)
+        self.assertEqual(order.state, "sale")
+        self.assertTrue(order.schedule_line_ids[0].date_due)
+
+    def test_other_customer_is_other_terms(self):
+        order = self._approve(self._create_order())
+        before = order.terms_hash
+        order.partner_id = self._create_customer("Nowak nowy")
+        self.assertNotEqual(order.terms_hash, before)
+
 
 class TestAmendedRequest(PrepaymentCommon, AmendmentCommon):
     """A payment request asks for what the running order says."""
