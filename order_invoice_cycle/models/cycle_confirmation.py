@@ -293,12 +293,14 @@ class CycleConfirmation(models.Model):
         self._update_state(state, comment=text, **decision)
 
     def _prepare_decision(self, name):
+        # A page was shown in the language of this environment; what came another way
+        # is recorded by somebody whose language is not the customer's.
+        shown = self.channel == "online" and self.env.context.get("lang")
         return {
             "date_decided": self.env["cycle.confirmation.event"]._get_time(),
             "decided_name": name,
             "decided_email": self.email,
-            # The page was shown in the language of this environment.
-            "lang": self.env.context.get("lang") or self.lang,
+            "lang": shown or self.lang,
         }
 
     def _set_superseded(self):

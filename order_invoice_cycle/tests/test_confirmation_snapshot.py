@@ -31,6 +31,23 @@ class TestConfirmationSnapshot(EvidenceCommon):
         self.assertEqual(link.statement, "I order this")
         self.assertEqual(link.lang, "pl_PL")
 
+    def test_language_stays_the_customers_when_staff_records_the_confirmation(self):
+        self.env["res.lang"]._activate_lang("pl_PL")
+        order = self._offer()
+        manager = order.with_user(self.user_manager).with_context(lang="pl_PL")
+        manager.action_confirm_on_behalf(
+            {
+                "channel": "phone",
+                "name": "Jan Nowak",
+                "date": "2026-01-15",
+                "reason": "Confirmed by phone",
+                "attachment_name": "note.txt",
+                "attachment": "Tm90ZQ==",
+            }
+        )
+        confirmed = order.confirmation_ids.filtered(lambda c: c.state == "confirmed")
+        self.assertEqual(confirmed.lang, "en_US")
+
     def test_pdf_is_made_and_hashed_when_the_mail_goes_out(self):
         order = self._approve(self._create_order())
         link = order.confirmation_ids
