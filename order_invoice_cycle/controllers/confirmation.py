@@ -65,6 +65,8 @@ class OrderConfirmation(http.Controller):
         if not visit:
             return neutral_page()
         if visit.can_answer and visitor.is_person():
+            # A login may read the order no more once it is answered; the page can.
+            visitor_session.remember(visit.confirmation)
             visit.confirmation._log_opened(**visitor.get_evidence())
         return self._show(visit)
 
