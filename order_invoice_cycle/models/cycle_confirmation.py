@@ -348,6 +348,10 @@ class CycleConfirmation(models.Model):
             return self.env._("The link is no longer valid.")
         if not self._is_current():
             return self.env._("The order was changed; a new version goes out.")
+        if message.purpose == "confirmation" and not self.pdf_id:
+            raise UserError(
+                self.env._("The PDF of %s could not be made.", self.order_id.name)
+            )
         return False
 
     def _cycle_message_render_context(self, message):
