@@ -169,9 +169,12 @@ class CycleConfirmation(models.Model):
         return self.state in LIVE and self._has_gone_out()
 
     def _is_current(self):
-        """Tell whether the link still shows the order's present terms."""
+        """Tell whether the link still shows the order's present version and terms."""
         self.ensure_one()
-        return self.terms_hash == self.order_id.terms_hash
+        order = self.order_id
+        return (
+            self.version == order.terms_version and self.terms_hash == order.terms_hash
+        )
 
     # === EVIDENCE === #
 
