@@ -65,6 +65,8 @@ class OrderConfirmation(http.Controller):
         if not visit:
             return neutral_page()
         if visit.can_answer and visitor.is_person():
+            # A login may read the order no more once it is answered; the page can.
+            visitor_session.remember(visit.confirmation)
             visit.confirmation._log_opened(**visitor.get_evidence())
         return self._show(visit)
 
@@ -205,6 +207,8 @@ class OrderConfirmation(http.Controller):
             # The tick was for other terms.
             answer = answer._replace(is_authorised=False)
             return self._show(visit, answer=answer, is_stale=True, status=409)
+        if result in ("closed", "confirmed"):
+            return self._show(visit, answer=answer, is_refused=True, status=409)
         problem = get_code_problem(confirmation.env, result)
         if problem:
             return self._show(visit, answer=answer, problem=problem, status=422)

@@ -169,9 +169,12 @@ class CycleConfirmation(models.Model):
         return self.state in LIVE and self._has_gone_out()
 
     def _is_current(self):
-        """Tell whether the link still shows the order's present terms."""
+        """Tell whether the link still shows the order's present version and terms."""
         self.ensure_one()
-        return self.terms_hash == self.order_id.terms_hash
+        order = self.order_id
+        return (
+            self.version == order.terms_version and self.terms_hash == order.terms_hash
+        )
 
     # === EVIDENCE === #
 
@@ -293,12 +296,14 @@ class CycleConfirmation(models.Model):
         self._update_state(state, comment=text, **decision)
 
     def _prepare_decision(self, name):
+        # A page was shown in the language of this environment; what came another way
+        # is recorded by somebody whose language is not the customer's.
+        shown = self.channel == "online" and self.env.context.get("lang")
         return {
             "date_decided": self.env["cycle.confirmation.event"]._get_time(),
             "decided_name": name,
             "decided_email": self.email,
-            # The page was shown in the language of this environment.
-            "lang": self.env.context.get("lang") or self.lang,
+            "lang": shown or self.lang,
         }
 
     def _set_superseded(self):
@@ -346,6 +351,10 @@ class CycleConfirmation(models.Model):
             return self.env._("The link is no longer valid.")
         if not self._is_current():
             return self.env._("The order was changed; a new version goes out.")
+        if message.purpose == "confirmation" and not self.pdf_id:
+            raise UserError(
+                self.env._("The PDF of %s could not be made.", self.order_id.name)
+            )
         return False
 
     def _cycle_message_render_context(self, message):

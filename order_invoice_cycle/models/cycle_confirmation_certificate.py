@@ -3,7 +3,9 @@ from datetime import timedelta
 from textwrap import shorten
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
+from odoo.tools.pdf import merge_pdf
 
 from .cycle_confirmation_verify import CHAINED
 
@@ -17,6 +19,9 @@ EVENTS_SHOWN = 6
 TEXT_SIZES = (14, 11)
 ROWS_OF_LARGE_TEXT = 24
 ROW_LENGTH = 80
+# Lets the report be rendered, for the archive. An object of this process, so that no
+# context of a remote call can hold it.
+ARCHIVING = object()
 # A receipt that is not out by then has no address, or waits for the mail server.
 UNTIL_RECEIPT = timedelta(minutes=30)
 
@@ -53,6 +58,7 @@ class CycleConfirmation(models.Model):
             content, _kind = (
                 self.env["ir.actions.report"]
                 .sudo()
+                .with_context(cycle_archiving=ARCHIVING)
                 ._render_qweb_pdf(
                     "order_invoice_cycle.action_report_cycle_certificate",
                     confirmation.ids,
@@ -66,6 +72,24 @@ class CycleConfirmation(models.Model):
                 f"{name}.json", confirmation._get_certificate_json(), "application/json"
             )
             confirmation._tell_salesperson()
+
+    def _get_certificate_content(self):
+        """Return the archived certificates of ``self`` as one PDF.
+
+        :raise UserError: when one of them has none
+        """
+        self.check_access("read")
+        for confirmation in self.filtered(lambda one: not one.certificate_id):
+            raise UserError(
+                self.env._(
+                    "There is no certificate of order %(order)s, version %(version)s: "
+                    "one is archived when the customer has confirmed.",
+                    order=confirmation.order_id.name,
+                    version=confirmation.version,
+                )
+            )
+        files = [one.certificate_id.sudo().raw for one in self]
+        return files[0] if len(files) == 1 else merge_pdf(files)
 
     def _tell_salesperson(self):
         """Hand the certificate to our side as well, on the order."""

@@ -1,5 +1,8 @@
 from odoo import models
 
+from .cycle_confirmation_certificate import ARCHIVING
+
+CERTIFICATE = "order_invoice_cycle.report_cycle_certificate"
 QUOTATIONS = (
     "sale.report_saleorder",
     "sale.report_saleorder_raw",
@@ -9,6 +12,23 @@ QUOTATIONS = (
 
 class IrActionsReport(models.Model):
     _inherit = "ir.actions.report"
+
+    def _render_qweb_pdf(self, report_ref, res_ids=None, data=None):
+        if self._is_certificate_to_show(report_ref):
+            ids = [res_ids] if isinstance(res_ids, int) else res_ids
+            confirmations = self.env["cycle.confirmation"].browse(ids)
+            return confirmations._get_certificate_content(), "pdf"
+        return super()._render_qweb_pdf(report_ref, res_ids=res_ids, data=data)
+
+    def _is_certificate_to_show(self, report_ref):
+        """Tell whether the archived certificate is asked for, not one to archive.
+
+        Rendered anew, it would tell of the order as it is now.
+        """
+        is_certificate = self._get_report(report_ref).report_name == CERTIFICATE
+        return is_certificate and (
+            self.env.context.get("cycle_archiving") is not ARCHIVING
+        )
 
     def _pre_render_qweb_pdf(self, report_ref, res_ids=None, data=None):
         self._check_may_print(report_ref, res_ids)

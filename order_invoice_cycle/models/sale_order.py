@@ -351,8 +351,9 @@ class SaleOrder(models.Model):
         )
         result = super().action_draft()
         cycle_orders._reset_schedule()
-        for order in cycle_orders:
-            order.sudo().terms_version += 1
+        for order in cycle_orders.sudo():
+            order.confirmation_ids._set_superseded()
+            order.terms_version += 1
         return result
 
     # === CORE FLOW === #

@@ -100,14 +100,22 @@ class SaleOrder(models.Model):
         self.env.invalidate_all()
 
     def _send_confirmation(self):
-        """Queue a link for each recipient; links to a corrected address replace."""
+        """Queue a link for each recipient.
+
+        Links to an address that was corrected, or to somebody who is no recipient any
+        more, are superseded.
+        """
         self.ensure_one()
         problem = self._get_sending_problem()
         if problem:
             raise UserError(problem)
         recipients = self._get_confirmation_recipients()
         live = self._get_current_confirmations().filtered(
-            lambda c: c.state in LIVE and c.email == email_normalize(c.partner_id.email)
+            lambda c: (
+                c.state in LIVE
+                and c.partner_id in recipients
+                and c.email == email_normalize(c.partner_id.email)
+            )
         )
         (self.confirmation_ids - live)._set_superseded()
         live.write({"reply": self.customer_reply})

@@ -37,6 +37,14 @@ class SaleOrder(models.Model):
         )
         return formatLang(self.env, quantity, digits=decimals)
 
+    def _get_document_lines(self):
+        """Return all that is ordered.
+
+        Core hides what a section folds away; here the customer agrees to every line.
+        """
+        self.ensure_one()
+        return self.order_line.filtered(lambda line: not line.is_downpayment)
+
     def _get_amendment_text(self):
         """Return in one sentence which order this one changes, empty if none."""
         self.ensure_one()

@@ -152,6 +152,7 @@ class SaleOrder(models.Model):
         order = self.sudo()
         invoices = order.schedule_line_ids.invoice_id
         documents = (
+            order,
             order.confirmation_ids,
             order.renewal_ids,
             order.schedule_line_ids,

@@ -1,6 +1,7 @@
 import base64
 
 from odoo import models
+from odoo.exceptions import UserError
 
 # Says that somebody waits for the order to be confirmed. An object of this process, so
 # that no context of a remote call can hold it.
@@ -35,7 +36,7 @@ class SaleOrder(models.Model):
         """Make the files of each message by its mail template, once."""
         for one in message.filtered(lambda one: not one._get_own_files()):
             order = one._get_document()
-            if order._cycle_message_obstacle(one):
+            if order.state != "sale":
                 continue
             template = one._get_template({})
             values = template._generate_template(order.ids, ("report_template_ids",))
@@ -54,6 +55,9 @@ class SaleOrder(models.Model):
     def _cycle_message_obstacle(self, message):
         if self.state != "sale":
             return self.env._("The order is not confirmed any more.")
+        template = message.mail_template_id.sudo()
+        if template.report_template_ids and not message._get_own_files():
+            raise UserError(self.env._("The PDF of %s could not be made.", self.name))
         return False
 
     def _cycle_message_attachments(self, message):

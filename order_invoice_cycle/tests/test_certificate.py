@@ -3,9 +3,11 @@ import json
 
 from lxml import html
 
+from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tools.pdf import PdfFileReader
 
+from ..models.cycle_confirmation_certificate import ARCHIVING
 from ..tools.terms import sha256
 from .evidence_common import EvidenceCommon
 
@@ -29,7 +31,9 @@ class TestCertificate(EvidenceCommon):
 
     def _render(self, confirmation):
         """Return the real PDF, which tests do not make by themselves."""
-        report = self.env["ir.actions.report"].with_context(force_report_rendering=True)
+        report = self.env["ir.actions.report"].with_context(
+            force_report_rendering=True, cycle_archiving=ARCHIVING
+        )
         with self.allow_pdf_render():
             return report._render_qweb_pdf(REPORT, confirmation.ids)[0]
 
@@ -86,6 +90,25 @@ class TestCertificate(EvidenceCommon):
         self.assertEqual(confirmation._get_evidence_hash(), head)
         self.assertNotIn("PDF downloaded", self._get_text(confirmation))
         self.assertIs(confirmation.action_verify(), True)
+
+    def test_certificate_is_printed_as_it_was_archived(self):
+        confirmation = self._certify(self._create_chain())
+        archived = confirmation.certificate_id.raw
+        order = confirmation.order_id
+        order._action_cancel()
+        order.action_draft()
+        order.order_line.name = "Something else"
+        report = self.env["ir.actions.report"].with_user(self.user_manager)
+        content, kind = report._render_qweb_pdf(REPORT, confirmation.ids)
+        self.assertEqual((content, kind), (archived, "pdf"))
+        bindings = self.env["ir.actions.actions"].get_bindings(confirmation._name)
+        self.assertFalse(bindings.get("report"))
+
+    def test_certificate_is_not_printed_before_there_is_one(self):
+        link = self._offer().confirmation_ids
+        report = self.env["ir.actions.report"].with_user(self.user_manager)
+        with self.assertRaisesRegex(UserError, "There is no certificate of order"):
+            report._render_qweb_pdf(REPORT, link.ids)
 
     def test_receipt_names_the_fingerprint_of_the_certificate(self):
         confirmation = self._certify(self._create_chain())

@@ -102,6 +102,30 @@ class TestConfirmationLink(LinkCommon):
             self._find(self._get_token(self.outbox[-1])).email, "right@customer.example"
         )
 
+    def test_link_ends_when_its_recipient_is_taken_off_the_order(self):
+        anna, boris = self.contacts
+        order = self._offer(confirmation_partner_ids=[Command.set(self.contacts.ids)])
+        links = order.confirmation_ids.grouped("partner_id")
+        self.outbox.clear()
+        order.confirmation_partner_ids = anna
+        order.with_user(self.user_sales).action_send_confirmation()
+        self._send_messages()
+        self.assertEqual(links[boris].state, "superseded")
+        self.assertEqual(links[anna].state, "sent")
+        self.assertEqual(len(self.outbox), 1)
+        self.assertIn(anna.email, self.outbox[0]["To"])
+
+    def test_link_of_the_customer_is_sent_again_when_nobody_was_chosen(self):
+        order = self._offer()
+        link = order.confirmation_ids
+        order.with_user(self.user_sales).action_send_confirmation()
+        order.confirmation_partner_ids = self.contacts
+        self.assertEqual(order.confirmation_ids, link)
+        order.with_user(self.user_sales).action_send_confirmation()
+        self.assertEqual(link.state, "superseded")
+        live = order.confirmation_ids - link
+        self.assertEqual(live.partner_id, self.contacts)
+
     def test_nothing_is_found_when_the_token_is_no_token(self):
         self._offer()
         token = self._get_token(self.outbox[0])

@@ -4,6 +4,7 @@ from datetime import timedelta
 from unittest.mock import patch
 
 from odoo import fields
+from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -41,6 +42,28 @@ class TestPageLink(ConfirmationPageCase):
             self.order.terms_hash,
         ):
             self.assertIn(part, text)
+
+    def test_page_and_pdf_show_every_line_that_a_section_hides(self):
+        self.order.order_line = [
+            Command.create(
+                {
+                    "display_type": "line_section",
+                    "name": "Set-up",
+                    "collapse_composition": True,
+                    "collapse_prices": True,
+                }
+            ),
+            self._create_line(price=500.0, name="Installation on site"),
+        ]
+        self._approve(self.order)
+        self._send_messages()
+        report, _kind = self.env["ir.actions.report"]._render_qweb_html(
+            "order_invoice_cycle.action_report_cycle_order", self.order.ids
+        )
+        for text in (self._get_text(self._open()), report.decode()):
+            self.assertIn("Set-up", text)
+            self.assertIn("Installation on site", text)
+            self.assertIn("500.00", text)
 
     def test_page_needs_no_script(self):
         page = self._open().text

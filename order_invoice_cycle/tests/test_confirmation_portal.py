@@ -42,6 +42,22 @@ class TestPagePortal(ConfirmationPageCase):
         event = self.confirmation.event_ids.filtered(lambda e: e.event == "confirmed")
         self.assertEqual(event.user_id, user)
 
+    def test_recipient_with_a_login_is_thanked_for_comments(self):
+        text = self._answer_with_a_login("comment")
+        self.assertIn("Thank you for your comments", text)
+
+    def test_recipient_with_a_login_is_told_that_the_offer_is_declined(self):
+        text = self._answer_with_a_login("decline")
+        self.assertIn("You declined this offer", text)
+
+    def _answer_with_a_login(self, action):
+        """Answer without the link; return the text of the page that follows."""
+        self._log_in(self._create_portal_user(self.anna).login)
+        self._get(self.core_path)
+        response = self._post(action)
+        self.assertEqual(response.status_code, 303)
+        return self._get_text(self._get(response.headers["Location"]))
+
     def test_colleague_with_a_login_reads_but_does_not_answer(self):
         colleague = self._create_recipient("Ewa Nowak")
         self._log_in(self._create_portal_user(colleague).login)

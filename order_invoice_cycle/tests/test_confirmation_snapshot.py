@@ -1,12 +1,16 @@
 import hashlib
 import json
+from unittest.mock import patch
 
 from lxml import html
 
 from odoo.fields import Command
+from odoo.tools import mute_logger
 
 from ..tools.terms import sha256
 from .evidence_common import EvidenceCommon
+
+DELIVERY = "odoo.addons.order_invoice_cycle.models.cycle_message_delivery"
 
 
 class TestConfirmationSnapshot(EvidenceCommon):
@@ -31,6 +35,23 @@ class TestConfirmationSnapshot(EvidenceCommon):
         self.assertEqual(link.statement, "I order this")
         self.assertEqual(link.lang, "pl_PL")
 
+    def test_language_stays_the_customers_when_staff_records_the_confirmation(self):
+        self.env["res.lang"]._activate_lang("pl_PL")
+        order = self._offer()
+        manager = order.with_user(self.user_manager).with_context(lang="pl_PL")
+        manager.action_confirm_on_behalf(
+            {
+                "channel": "phone",
+                "name": "Jan Nowak",
+                "date": "2026-01-15",
+                "reason": "Confirmed by phone",
+                "attachment_name": "note.txt",
+                "attachment": "Tm90ZQ==",
+            }
+        )
+        confirmed = order.confirmation_ids.filtered(lambda c: c.state == "confirmed")
+        self.assertEqual(confirmed.lang, "en_US")
+
     def test_pdf_is_made_and_hashed_when_the_mail_goes_out(self):
         order = self._approve(self._create_order())
         link = order.confirmation_ids
@@ -42,6 +63,31 @@ class TestConfirmationSnapshot(EvidenceCommon):
         )
         self.assertEqual(order.cycle_pdf_id, link.pdf_id)
         self.assertKept(link.pdf_id)
+
+    @mute_logger(DELIVERY)
+    def test_link_does_not_go_out_without_its_pdf(self):
+        order = self._approve(self._create_order())
+        link = order.confirmation_ids
+
+        def fail(_link):
+            raise OSError("printer gone")
+
+        with patch.object(type(link), "_render_pdf", fail):
+            self._send_messages()
+        message = self.env["cycle.message"].search(
+            [("res_model", "=", link._name), ("res_id", "in", link.ids)]
+        )
+        self.assertFalse(self.outbox)
+        self.assertRecordValues(link, [{"state": "pending", "token_sha256": False}])
+        self.assertEqual(message.state, "failed")
+        self.assertIn(f"The PDF of {order.name} could not", message.failure_reason)
+        message.with_user(self.user_billing).action_send_again()
+        self._send_messages()
+        self.assertEqual(len(self.outbox), 1)
+        self.assertEqual(link.state, "sent")
+        sent = link.event_ids.filtered(lambda e: e.event == "sent")
+        self.assertTrue(sent.pdf_sha256)
+        self.assertEqual(sent.pdf_sha256, link.pdf_sha256)
 
     def test_order_confirmation_is_printed_when_the_customer_has_confirmed(self):
         report = self.env.ref("order_invoice_cycle.action_report_cycle_order")

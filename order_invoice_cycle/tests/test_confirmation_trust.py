@@ -4,11 +4,13 @@ from unittest.mock import patch
 from odoo import fields
 from odoo.exceptions import UserError
 from odoo.fields import Command
-from odoo.tools import SQL
+from odoo.tools import SQL, mute_logger
 
 from odoo.addons.base.models.ir_actions_report import IrActionsReport
 
 from .evidence_common import EvidenceCommon
+
+DELIVERY = "odoo.addons.order_invoice_cycle.models.cycle_message_delivery"
 
 TERMS = "<p>Support is included for 30 days.</p>"
 PROOF = "c2lnbmVk"  # "signed" in base64
@@ -274,12 +276,30 @@ class TestConfirmationTrust(EvidenceCommon):
         self.assertEqual(len(files), len(template.report_template_ids))
         self.assertEqual(len(list(mail.iter_attachments())), len(files))
 
-    def test_mail_of_a_quotation_template_is_withdrawn_with_its_order(self):
+    @mute_logger(DELIVERY)
+    def test_mail_of_a_quotation_template_does_not_go_out_without_its_pdf(self):
+        order = self._create_running_with_mail()
+        self.outbox.clear()
+        reports = type(self.env["ir.actions.report"])
+        message = self.env["cycle.message"].search([("purpose", "=", "order")])
+        with patch.object(reports, "_render_qweb_pdf", side_effect=OSError("gone")):
+            self._send_messages()
+        self.assertEqual(message.state, "failed")
+        self.assertIn(f"The PDF of {order.name} could not", message.failure_reason)
+        message.with_user(self.user_billing).action_send_again()
+        self._send_messages()
+        self.assertEqual(message.state, "sent")
+        self.assertTrue(message._get_own_files())
+
+    def _create_running_with_mail(self):
         template = self.env.ref("sale.mail_template_sale_confirmation")
         quotation = self.env["sale.order.template"].create(
             {"name": "Support", "mail_template_id": template.id}
         )
-        order = self._running_order(sale_order_template_id=quotation.id)
+        return self._running_order(sale_order_template_id=quotation.id)
+
+    def test_mail_of_a_quotation_template_is_withdrawn_with_its_order(self):
+        order = self._create_running_with_mail()
         order.action_cancel()
         self.outbox.clear()
         self._send_messages()

@@ -2,6 +2,7 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from .common import CycleCommon
+from .confirmation_common import ConfirmationPageCase
 
 
 @tagged("post_install", "-at_install")
@@ -53,3 +54,52 @@ class TestOfferedAgain(CycleCommon):
         self._offer_again(order)
         with self.assertRaisesRegex(UserError, "was invoiced .* stays in the schedule"):
             order.plan_id = self.env.ref("order_invoice_cycle.cycle_plan_advance")
+
+
+@tagged("post_install", "-at_install")
+class TestLinkOfOrderOfferedAgain(ConfirmationPageCase):
+    """What a link of before shows: that the offer was changed, and the newer one."""
+
+    def _offer_again(self):
+        self.order._action_cancel()
+        self.order.action_draft()
+
+    def _check_stale(self, text):
+        self.assertIn("The offer was changed, please review", text)
+        self.assertNotIn("Your answer", text.replace("Your answer was not taken", ""))
+        self.assertNotIn("1,230.00", text)
+
+    def test_confirmed_link_asks_for_no_answer_that_nobody_would_take(self):
+        self._open()
+        nonce = self._get_nonce()
+        self._post("accept")
+        self._offer_again()
+        self._check_stale(self._get_text(self._get(self.path)))
+        traces = self._get_traces()
+        response = self._post("comment", text="One more thing", nonce=nonce)
+        self.assertEqual(response.status_code, 409)
+        text = self._get_text(response)
+        self._check_stale(text)
+        self.assertIn("Your answer was not taken", text)
+        self.assertIn("One more thing", text)
+        self.assertEqual(self._get_traces(), traces)
+
+    def test_confirmed_link_leads_to_the_newer_one(self):
+        self._open()
+        self._post("accept")
+        self._offer_again()
+        self._approve(self.order)
+        self._send_messages()
+        self.assertIn("Review the new version", self._get(self.path).text)
+        newer = self._get_confirmation(self.anna)
+        self.assertNotEqual(newer, self.confirmation)
+        page = self._get(f"/order/review/{newer.id}")
+        self.assertIn("Your answer", self._get_text(page))
+
+    def test_waiting_link_ends_when_the_quotation_is_reopened(self):
+        self._open()
+        self.order.action_draft()
+        self.assertEqual(
+            set(self.order.confirmation_ids.mapped("state")), {"superseded"}
+        )
+        self._check_stale(self._get_text(self._get(self.path)))

@@ -6,6 +6,7 @@ from odoo.tests import tagged
 
 from odoo.addons.base.models.ir_actions_report import IrActionsReport
 
+from ..models.cycle_confirmation_certificate import ARCHIVING
 from .confirmation_common import ConfirmationPageCase
 from .other_site import OtherSite
 
@@ -136,7 +137,7 @@ class TestReportRequests(ConfirmationPageCase):
 
     def _print(self, report, record):
         reports = self.env["ir.actions.report"].with_context(
-            force_report_rendering=True
+            force_report_rendering=True, cycle_archiving=ARCHIVING
         )
         self.env.flush_all()
         pdf, kind = reports._render_qweb_pdf(report, record.ids)

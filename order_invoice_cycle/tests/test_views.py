@@ -379,6 +379,20 @@ class TestRecords(ViewCase):
         )
         self.assertEqual(order.cycle_message_count, len(messages))
 
+    def test_order_finds_the_mail_of_its_quotation_template(self):
+        order = self._running_order()
+        message = self.env["cycle.message"]._queue(
+            order,
+            "order",
+            self.env.ref("sale.mail_template_sale_confirmation"),
+            self.customer,
+        )
+        before = order.cycle_message_count
+        action = order.with_user(self.user_sales).action_view_cycle_messages()
+        found = self.env["cycle.message"].search(action["domain"])
+        self.assertIn(message, found)
+        self.assertEqual(before, len(found))
+
     def test_next_due_date_is_of_the_first_payment_not_paid(self):
         order = self._running_order(plan="instalments_3")
         self.assertEqual(order.date_next_due, self.start)
