@@ -36,6 +36,14 @@ class CycleConfirmation(models.Model):
             return []
         return self.order_id._get_terms_change_rows(seen.terms_json, self.terms_json)
 
+    def _follows_another_version(self):
+        """Tell whether a version before this one was sent to the customer."""
+        self.ensure_one()
+        return any(
+            other.version < self.version and other.date_sent
+            for other in self.order_id.confirmation_ids
+        )
+
     def _is_revision(self):
         """Tell whether there is something to say about what came before."""
         self.ensure_one()

@@ -73,6 +73,29 @@ class TestConfirmationMails(CycleCommon):
         self.assertIn("the revised version", get_text(self.outbox[-1]))
         self.assertNotIn("the revised version", get_text(self.outbox[0]))
 
+    def test_first_mail_is_no_revision_when_the_order_was_rejected_before(self):
+        order = self._create_order()
+        order.with_user(self.user_sales).action_submit_for_approval()
+        order.with_user(self.user_approver).action_reject("Too cheap")
+        self._approve(order)
+        self._send_messages()
+        text = get_text(self.outbox[-1])
+        self.assertEqual(order.terms_version, 2)
+        self.assertIn("thank you for your interest", text)
+        self.assertNotIn("the revised version", text)
+
+    def test_change_of_a_running_order_is_announced_as_such(self):
+        order = self._running_order()
+        self._send_messages()
+        order.with_user(self.user_sales).action_amend()
+        amendment = order.amendment_ids
+        amendment.order_line.price_unit = 2000.0
+        self._approve(amendment)
+        self._send_messages()
+        text = get_text(self.outbox[-1])
+        self.assertIn(f"the change of your running order {order.name} is ready", text)
+        self.assertNotIn("thank you for your interest", text)
+
     def test_receipt_carries_the_order_and_its_certificate(self):
         order = self._running_order()
         self._send_messages()
