@@ -64,6 +64,14 @@ class CycleCommon(AccountTestInvoicingCommon):
 
         self.patch(IrMail_Server, "send_email", send_email)
 
+    def _print_blank(self):
+        """Make every PDF an empty one: rendering takes most of the time of a test."""
+        self.patch(
+            self.registry["ir.actions.report"],
+            "_render_qweb_pdf",
+            lambda *_args, **_kwargs: (b"%PDF-1.4\n%%EOF\n", "pdf"),
+        )
+
     # === BUILDERS === #
 
     @classmethod

@@ -210,11 +210,7 @@ class PropertiesCase(ManyRows, CycleCommon):
         :param list plans: ends of the plans' xml ids
         """
         self.figures = Counter()
-        self.patch(
-            type(self.env["ir.actions.report"]),
-            "_render_qweb_pdf",
-            lambda *_args, **_kwargs: (b"%PDF-1.4\n%%EOF\n", "pdf"),
-        )
+        self._print_blank()
         self.patch(fields.Datetime, "now", lambda *_args: OrderMachine.clock.now)
         events = type(self.env["cycle.confirmation.event"])
         self.patch(events, "_get_time", lambda *_args: OrderMachine.clock.now)

@@ -96,11 +96,7 @@ class TestEveryDay(ManyRows, CycleCommon):
         self.patch(fields.Datetime, "now", lambda *_args: self.now)
         events = type(self.env["cycle.confirmation.event"])
         self.patch(events, "_get_time", lambda *_args: self.now)
-        self.patch(
-            type(self.env["ir.actions.report"]),
-            "_render_qweb_pdf",
-            lambda *_args, **_kwargs: (b"%PDF-1.4\n%%EOF\n", "pdf"),
-        )
+        self._print_blank()
 
     # === THE WORLD === #
 
