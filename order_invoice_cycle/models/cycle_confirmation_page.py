@@ -46,15 +46,22 @@ class CycleConfirmation(models.Model):
         )
 
     def _get_replacement(self):
-        """Return the newer link of the same recipient that waits for an answer."""
+        """Return the newer link of the same recipient that waits for an answer.
+
+        None when this link or a later one was withdrawn: who opened it may be whom it
+        was withdrawn for. The new link comes by e-mail alone.
+        """
         self.ensure_one()
-        return self.order_id.confirmation_ids.filtered(
+        later = self.order_id.confirmation_ids.filtered(
             lambda other: (
-                other.partner_id == self.partner_id
+                other.id >= self.id
+                and other.partner_id == self.partner_id
                 and other.email == self.email
-                and other._get_page_state() == "open"
             )
-        )[:1]
+        )
+        if "revoked" in later.mapped("state"):
+            return later.browse()
+        return later.filtered(lambda other: other._get_page_state() == "open")[:1]
 
     def _get_declared_name(self):
         """Return the name to begin with; a company's is not that of a person."""

@@ -1,4 +1,5 @@
 from odoo import models
+from odoo.exceptions import UserError
 
 from .cycle_confirmation_certificate import ARCHIVING
 
@@ -43,10 +44,20 @@ class IrActionsReport(models.Model):
         return super()._render_qweb_text(report_ref, docids, data=data)
 
     def _check_may_print(self, report_ref, res_ids):
-        """Raise for core's quotation of an order that only the cycle's link shows.
+        """Raise for what is not to be rendered from the order as it is now.
+
+        That is core's quotation of an order that only the cycle's link shows, and a
+        certificate, which is archived once, as PDF.
 
         :raise UserError: naming the order and what to do instead
         """
+        if self._is_certificate_to_show(report_ref):
+            raise UserError(
+                self.env._(
+                    "A certificate is archived as PDF when the customer confirms. "
+                    "Print it, or download it from the confirmation."
+                )
+            )
         report = self._get_report(report_ref)
         if report.report_name in QUOTATIONS:
             self.env["sale.order"].browse(res_ids)._refuse_to_print()

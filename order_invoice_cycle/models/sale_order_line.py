@@ -2,6 +2,7 @@ from odoo import api, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import float_repr, float_round
 
+from ..tools.terms import number_text
 from .sale_order_shares import (
     DRAFTED_STATES,
     INVOICEABLE_STATES,
@@ -31,15 +32,14 @@ class SaleOrderLine(models.Model):
     def _get_terms(self):
         """Return this line's part of the order's terms; see ``sale.order``."""
         self.ensure_one()
-        precision = self.env["decimal.precision"].precision_get
         return {
             "kind": self.display_type or "product",
             "product": self.product_id._origin.id or 0,
             "name": self.name or "",
-            "quantity": float_repr(self.product_uom_qty, precision("Product Unit")),
+            "quantity": number_text(self.product_uom_qty),
             "unit": self.product_uom_id._origin.id or 0,
             "price_unit": float_repr(self.price_unit, PRICE_DIGITS),
-            "discount": float_repr(self.discount, precision("Discount")),
+            "discount": number_text(self.discount),
             "taxes": sorted(self.tax_ids._origin.ids),
         }
 

@@ -23,9 +23,8 @@ class TestCertificate(EvidenceCommon):
         return confirmation
 
     def _get_text(self, confirmation):
-        content, _kind = self.env["ir.actions.report"]._render_qweb_html(
-            REPORT, confirmation.ids
-        )
+        report = self.env["ir.actions.report"].with_context(cycle_archiving=ARCHIVING)
+        content, _kind = report._render_qweb_html(REPORT, confirmation.ids)
         root = html.fromstring(content)
         return " ".join(root.text_content().split())
 
@@ -101,6 +100,9 @@ class TestCertificate(EvidenceCommon):
         report = self.env["ir.actions.report"].with_user(self.user_manager)
         content, kind = report._render_qweb_pdf(REPORT, confirmation.ids)
         self.assertEqual((content, kind), (archived, "pdf"))
+        for render in (report._render_qweb_html, report._render_qweb_text):
+            with self.assertRaisesRegex(UserError, "is archived as PDF"):
+                render(REPORT, confirmation.ids)
         bindings = self.env["ir.actions.actions"].get_bindings(confirmation._name)
         self.assertFalse(bindings.get("report"))
 

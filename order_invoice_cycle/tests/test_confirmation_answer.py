@@ -170,6 +170,30 @@ class TestPageAnswer(ConfirmationPageCase):
         self._new_session()
         self.assertNeutral(self._get(self.path))
 
+    def test_withdrawn_link_leads_to_no_other(self):
+        """Who opened it may be whom it was withdrawn for."""
+        self._open()
+        self.confirmation.action_revoke()
+        self.order.action_send_confirmation()
+        self._send_messages()
+        newer = self._get_confirmation(self.anna)
+        self.assertNotEqual(newer, self.confirmation)
+        self.assertNotIn("Review the new version", self._get(self.path).text)
+        self.assertNeutral(self._get(f"/order/review/{newer.id}"))
+
+    def test_link_before_the_withdrawn_one_leads_to_no_other(self):
+        self._open()
+        for price in (2000.0, 3000.0):
+            self.order.order_line.price_unit = price
+            self._approve(self.order)
+            self._send_messages()
+            newer = self._get_confirmation(self.anna)
+            if price == 2000.0:
+                newer.action_revoke()
+        self.assertEqual(newer.state, "sent")
+        self.assertNotIn("Review the new version", self._get(self.path).text)
+        self.assertNeutral(self._get(f"/order/review/{newer.id}"))
+
     # === COMMENT AND DECLINE === #
 
     def test_comments_go_to_sales(self):

@@ -3,6 +3,7 @@ import os
 
 from odoo.tests import tagged
 
+from ..models.cycle_confirmation_certificate import ARCHIVING
 from .browser_common import CustomerBrowserCase
 from .common import CycleBrowserCase
 from .other_site import OtherSite
@@ -130,12 +131,13 @@ class TestScriptsOfStrangers(CycleBrowserCase, CustomerBrowserCase):
             self._show(browser, mail.get_body(("html",)).get_content())
 
     def _check_reports(self, browser, order, link):
+        report = self.env["ir.actions.report"].with_context(cycle_archiving=ARCHIVING)
         for name, record in (
             ("report_cycle_order", order),
             ("report_cycle_certificate", link),
             ("report_cycle_payment_request", order.schedule_line_ids[:1]),
         ):
-            content, _kind = self.env["ir.actions.report"]._render_qweb_html(
+            content, _kind = report._render_qweb_html(
                 f"order_invoice_cycle.{name}", record.ids
             )
             self._show(browser, content.decode())

@@ -135,6 +135,15 @@ class TestTerms(CycleCommon):
         order.sudo()._compute_terms_hash()
         self.assertEqual(order.terms_hash, stored)
 
+    def test_terms_stay_when_other_decimals_are_shown(self):
+        order = self._create_order(lines=[self._create_line(discount=2.5)])
+        before = order.terms_hash
+        names = ["Product Unit", "Discount", "Product Price"]
+        for precision in self.env["decimal.precision"].search([("name", "in", names)]):
+            precision.digits += 1
+        order.sudo()._compute_terms_hash()
+        self.assertEqual(order.terms_hash, before)
+
     def test_confirmed_order_keeps_its_terms_when_payments_get_their_dates(self):
         for plan in ("deposit_30", "completion_14", "instalments_3", "monthly"):
             with self.subTest(plan):

@@ -33,6 +33,20 @@ def terms_hash(terms):
     return sha256(canonical_json(terms))
 
 
+def number_text(value, least=2, most=6):
+    """Return a number as the terms give it, whatever decimals are shown at the time.
+
+    :param float value: a quantity or a percentage, rounded when it was stored
+    :param int least: decimals that are always given
+    :param int most: decimals at most; zeros at the end are left out
+
+    >>> number_text(1), number_text(2.125), number_text(0.1 + 0.2)
+    ('1.00', '2.125', '0.30')
+    """
+    whole, _point, decimals = f"{value:.{most}f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(least, '0')}"
+
+
 def sha256(text):
     """Return the SHA-256 of a text's UTF-8 bytes, in hexadecimal.
 
