@@ -65,6 +65,7 @@ from . import sale_order_terms_text
 from . import sale_order_form
 from . import sale_order_line
 from . import sale_order_amendment
+from . import sale_order_amendment_applying
 from . import sale_order_amendment_line
 from . import sale_order_credit
 from . import sale_order_import

@@ -50,6 +50,7 @@ from . import test_views
 from . import test_wizards
 from . import test_plan
 from . import test_schedule
+from . import test_schedule_by_hand
 from . import test_schedule_amounts
 from . import test_schedule_editor
 from . import test_schedule_property
