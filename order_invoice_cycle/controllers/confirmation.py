@@ -150,7 +150,7 @@ class OrderConfirmation(http.Controller):
         visit = self._get_visit(confirmation_id)
         if not visit or visit.confirmation._get_page_state() != "confirmed":
             return neutral_page()
-        confirmation = visit.confirmation.order_id._get_valid_confirmation()
+        confirmation = visit.confirmation._get_outcome()
         if parameters.get("format") == "json":
             return _stream(confirmation.certificate_json_id)
         return _stream(confirmation.certificate_id)

@@ -24,7 +24,10 @@ class OrderPayment(http.Controller):
         if not visit or not visit.can_answer:
             return neutral_page()
         confirmation = visit.confirmation
-        if confirmation._get_page_state() != "confirmed":
+        if (
+            confirmation._get_page_state() != "confirmed"
+            or not confirmation._is_outcome_present()
+        ):
             return neutral_page()
         due = confirmation.order_id._get_due_payment()
         path = due[2] if due else f"/order/review/{confirmation.id}"

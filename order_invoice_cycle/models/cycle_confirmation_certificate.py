@@ -46,9 +46,16 @@ class CycleConfirmation(models.Model):
     )
 
     def _archive_certificate(self):
-        """Keep the certificate of each confirmation; render it only once."""
+        """Keep the certificate of each confirmation; render it only once.
+
+        None is made from an order that has other terms by now: it would tell of those.
+        """
         for confirmation in self.sudo():
-            if confirmation.state != "confirmed" or confirmation.certificate_id:
+            if (
+                confirmation.state != "confirmed"
+                or confirmation.certificate_id
+                or not confirmation._is_current()
+            ):
                 continue
             confirmation = confirmation.with_context(
                 lang=confirmation.lang or confirmation.env.lang
@@ -122,7 +129,10 @@ class CycleConfirmation(models.Model):
         )
 
     def _archive_missing_certificates(self):
-        """Make the certificates that no receipt has made; see the nudges' job."""
+        """Make the certificates that no receipt has made.
+
+        By the job of the nudges, or before the terms they tell of are changed.
+        """
         self._archive_pdf()
         self._archive_certificate()
         self._job_succeeded()
@@ -274,7 +284,7 @@ class CycleConfirmation(models.Model):
             "terms_sha256": self.terms_hash,
             "terms_json": self.terms_json or "",
             "pdf_sha256": self.pdf_sha256 or "",
-            "total": order.currency_id.format(order.amount_total),
+            "total": order.currency_id.format(order._get_price_per_period()),
             "currency": order.currency_id.name,
             "lines": self._get_lines_text(),
             "payment": self._get_payments_text(),

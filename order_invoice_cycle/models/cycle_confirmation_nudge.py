@@ -208,13 +208,14 @@ class SaleOrder(models.Model):
         self.ensure_one()
         if self.activity_search([EXPIRED_ACTIVITY]):
             return
-        self.activity_schedule(
+        order = self._in_our_language()
+        order.activity_schedule(
             EXPIRED_ACTIVITY,
-            note=self.env._(
+            note=order.env._(
                 "Nobody answered version %(version)s: the link to %(emails)s has "
                 "expired. Call the customer, then send the link again.",
                 version=self.terms_version,
                 emails=", ".join(links.mapped("email")),
             ),
-            user_id=(self.user_id or self.create_uid).id,
+            user_id=self._job_owner().id,
         )

@@ -12,7 +12,8 @@ class CycleConfirmation(models.Model):
 
         :return: ``open`` (an answer is awaited), ``confirmed``, ``commented``,
             ``declined``, ``stale`` (the offer changed), ``cancelled`` (the order is),
-            ``expired``, ``revoked`` or ``closed`` (it was never sent)
+            ``expired``, ``revoked`` (or its recipient was taken off the order) or
+            ``closed`` (it was never sent)
         """
         self.ensure_one()
         order = self.order_id
@@ -22,12 +23,13 @@ class CycleConfirmation(models.Model):
             return "revoked"
         if order.date_amended:
             # What counts is the order that took the amendment over.
-            is_running = order.amendment_of_id.state == "sale"
-            return "confirmed" if is_running else "cancelled"
+            if order.amendment_of_id.state != "sale":
+                return "cancelled"
+            return "confirmed" if self._get_outcome() else "revoked"
         if order.state == "cancel":
             return "declined" if self.state == "declined" else "cancelled"
         if order._is_confirmed_by_customer():
-            return "confirmed"
+            return "confirmed" if self._get_outcome() else "revoked"
         if self.state == "superseded":
             return "stale"
         if not self._is_open():
@@ -45,6 +47,30 @@ class CycleConfirmation(models.Model):
             "confirmed",
         )
 
+    def _get_outcome(self):
+        """Return the confirmation that this link's recipient may know of, or empty.
+
+        That of the present terms, for whom they went out to. Whoever was taken off
+        the order keeps what they confirmed themselves, and learns nothing more.
+        """
+        self.ensure_one()
+        order = self.order_id
+        own = order._get_current_confirmations().filtered(
+            lambda link: (
+                self._has_same_recipient(link)
+                and link.state not in ("superseded", "revoked")
+            )
+        )
+        if own and not self._was_withdrawn():
+            return order._get_valid_confirmation()
+        return self if self.state == "confirmed" else self.browse()
+
+    def _is_outcome_present(self):
+        """Tell whether the page may say what is due by the order's present terms."""
+        self.ensure_one()
+        outcome = self._get_outcome()
+        return bool(outcome) and outcome == self.order_id._get_valid_confirmation()
+
     def _get_replacement(self):
         """Return the newer link of the same recipient that waits for an answer.
 
@@ -52,16 +78,23 @@ class CycleConfirmation(models.Model):
         was withdrawn for. The new link comes by e-mail alone.
         """
         self.ensure_one()
-        later = self.order_id.confirmation_ids.filtered(
-            lambda other: (
-                other.id >= self.id
-                and other.partner_id == self.partner_id
-                and other.email == self.email
-            )
-        )
-        if "revoked" in later.mapped("state"):
-            return later.browse()
+        if self._was_withdrawn():
+            return self.browse()
+        later = self._get_own_links_since()
         return later.filtered(lambda other: other._get_page_state() == "open")[:1]
+
+    def _was_withdrawn(self):
+        """Tell whether this link, or a later one of its recipient, was withdrawn."""
+        return "revoked" in self._get_own_links_since().mapped("state")
+
+    def _get_own_links_since(self):
+        """Return this link and the later ones of the same recipient."""
+        return self.order_id.confirmation_ids.filtered(
+            lambda other: other.id >= self.id and self._has_same_recipient(other)
+        )
+
+    def _has_same_recipient(self, other):
+        return other.partner_id == self.partner_id and other.email == self.email
 
     def _get_declared_name(self):
         """Return the name to begin with; a company's is not that of a person."""

@@ -256,19 +256,24 @@ class CycleJobMixin(models.AbstractModel):
         if existing:
             existing.write({"note": note})
             return
+        document.activity_schedule(
+            activity_type, note=note, user_id=self._job_owner().id
+        )
+
+    def _job_owner(self):
+        """Return the nearest user who is there to be told and may read about it."""
+        document = self.sudo()._job_document()
         company = document.company_id
         visible = document.with_context(allowed_company_ids=company.ids)
         reachable = (
             user
-            for user in self._job_owners()
+            for user in self.sudo()._job_owners()
             if user.active
             and not user.share
             and company <= user.company_ids
             and visible.with_user(user).has_access("read")
         )
-        document.activity_schedule(
-            activity_type, note=note, user_id=next(reachable, self.env.user).id
-        )
+        return next(reachable, self.env.ref("base.user_root"))
 
     def _job_succeeded(self):
         """Clear what an earlier failure left on the records."""

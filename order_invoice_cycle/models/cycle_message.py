@@ -105,6 +105,14 @@ class CycleMessage(models.Model):
     date_sent = fields.Datetime(readonly=True)
     date_next_attempt = fields.Datetime(string="Next attempt", readonly=True)
     failure_reason = fields.Text(readonly=True)
+    # Not whatever is attached to it: colleagues attach files to their notes.
+    file_ids = fields.Many2many(
+        "ir.attachment",
+        "cycle_message_file_rel",
+        string="Files made for it",
+        readonly=True,
+        copy=False,
+    )
 
     _uuid_unique = models.UniqueIndex("(uuid)")
     _document = models.Index("(res_model, res_id)")
@@ -204,12 +212,6 @@ class CycleMessage(models.Model):
             .exists()
         )
 
-    def _get_own_files(self):
-        """Return the files that were made for this message alone."""
-        self.ensure_one()
-        files = self.env["ir.attachment"].sudo()
-        return files.search([("res_model", "=", self._name), ("res_id", "=", self.id)])
-
     @api.model
     def _get_documents_domain(self, *documents):
         """Return the domain of the messages about ``documents``.
@@ -231,7 +233,12 @@ class CycleMessage(models.Model):
         """Queue failed or uncertain messages again: a person has decided so."""
         messages = self._check_can_release("failed", "uncertain")
         messages._update_state(
-            "queued", attempts=0, date_next_attempt=False, failure_reason=False
+            "queued",
+            attempts=0,
+            date_next_attempt=False,
+            failure_reason=False,
+            # Made anew: their document may have changed since.
+            file_ids=False,
         )
         messages._close_activities()
         messages._log_decision(self.env._("To be sent again."))

@@ -349,6 +349,7 @@ class SaleOrder(models.Model):
         cycle_orders = self.filtered(
             lambda order: order.payment_mode and order.state in ("cancel", "sent")
         )
+        cycle_orders._archive_certificates()
         result = super().action_draft()
         cycle_orders._reset_schedule()
         for order in cycle_orders.sudo():

@@ -92,6 +92,7 @@ class SaleOrder(models.Model):
                     amendment=self.live_amendment_id.name,
                 )
             )
+        self._archive_certificates()
         # In superuser mode for the settled amounts; the author stays the user.
         amendment = self.sudo().copy(self._prepare_amendment()).sudo(False)
         self._message_log(

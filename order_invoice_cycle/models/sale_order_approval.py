@@ -92,7 +92,7 @@ class SaleOrder(models.Model):
             order.sudo().activity_schedule(
                 "order_invoice_cycle.mail_activity_type_rejected",
                 note=plaintext2html(reason),
-                user_id=(order.user_id or order.create_uid).id,
+                user_id=order._job_owner().id,
             )
 
     def action_open_reject(self):

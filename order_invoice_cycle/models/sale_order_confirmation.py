@@ -86,6 +86,13 @@ class SaleOrder(models.Model):
         self.ensure_one()
         return self._is_approved() and bool(self._get_valid_confirmation())
 
+    def _archive_certificates(self):
+        """Make the certificates that are missing while the terms are still the same."""
+        confirmed = self.sudo().confirmation_ids.filtered(
+            lambda link: link.state == "confirmed" and not link.certificate_id
+        )
+        confirmed._archive_missing_certificates()
+
     def _lock_for_answer(self):
         """Wait for everyone else who is deciding about this order.
 
@@ -196,18 +203,23 @@ class SaleOrder(models.Model):
             ["order_invoice_cycle.mail_activity_type_changes_requested"]
         )
         # The customer is no user: what follows is done by the system.
-        self._become_sale()
-        self._message_log(
-            body=self.env._(
+        order = self._in_our_language()
+        order._become_sale()
+        channels = confirmation._fields["channel"]._description_selection(order.env)
+        order._message_log(
+            body=order.env._(
                 "Confirmed by %(name)s (%(channel)s).",
                 name=confirmation.decided_name,
-                channel=dict(
-                    confirmation._fields["channel"]._description_selection(self.env)
-                )[confirmation.channel],
+                channel=dict(channels)[confirmation.channel],
             ),
             author_id=confirmation.partner_id.id,
             message_type="comment",
         )
+
+    def _in_our_language(self):
+        """Return the order in the language of whom we tell what the customer did."""
+        self.ensure_one()
+        return self.with_context(lang=self._job_owner().lang)
 
     def _become_sale(self):
         """Do what the confirmed terms are for: an order becomes a sale."""
@@ -219,11 +231,12 @@ class SaleOrder(models.Model):
         # What was answered before is no answer to these.
         self.customer_reply = False
         self.confirmation_ids._set_superseded()
-        self.activity_schedule(
+        order = self._in_our_language()
+        order.activity_schedule(
             "order_invoice_cycle.mail_activity_type_changes_requested",
-            summary=self.env._("Comments of %(name)s", name=name),
+            summary=order.env._("Comments of %(name)s", name=name),
             note=plaintext2html(text),
-            user_id=(self.user_id or self.create_uid).id,
+            user_id=self._job_owner().id,
         )
         self.message_post(
             body=plaintext2html(text),
@@ -236,21 +249,22 @@ class SaleOrder(models.Model):
         """Cancel the order, as core does when a customer declines."""
         self.ensure_one()
         self.confirmation_ids._set_superseded()
-        self.message_post(
-            body=self.env._(
+        order = self._in_our_language()
+        order.message_post(
+            body=order.env._(
                 "Declined by %(name)s: %(reason)s", name=name, reason=reason
             ),
             author_id=confirmation.partner_id.id,
             message_type="comment",
             subtype_xmlid="mail.mt_note",
         )
-        self.activity_schedule(
+        order.activity_schedule(
             "order_invoice_cycle.mail_activity_type_changes_requested",
-            summary=self.env._("Declined by %(name)s", name=name),
+            summary=order.env._("Declined by %(name)s", name=name),
             note=plaintext2html(reason),
-            user_id=(self.user_id or self.create_uid).id,
+            user_id=self._job_owner().id,
         )
-        self._action_cancel()
+        order._action_cancel()
 
     # === PDF === #
 
@@ -273,7 +287,7 @@ class SaleOrder(models.Model):
         self._note_changed_terms()
 
     def _note_changed_terms(self):
-        """Look before the commit whether links offer terms that are gone.
+        """Look before the commit whether somebody is asked about terms that are gone.
 
         Nothing is written while terms are computed, and terms that change and change
         back within one transaction never took effect.
@@ -289,7 +303,10 @@ class SaleOrder(models.Model):
 
     @api.model
     def _supersede_changed_terms(self):
-        """Close the links to terms that this transaction has changed."""
+        """Take back what is asked about terms that this transaction has changed.
+
+        Both the links to customers and the questions to approvers.
+        """
         ids = self.env.cr.precommit.data.pop("cycle_changed_terms", ())
         links = self.env["cycle.confirmation"].search(
             [("order_id", "in", list(ids)), ("state", "in", LIVE)]
@@ -298,4 +315,10 @@ class SaleOrder(models.Model):
         for order in outdated.order_id.sorted("id"):
             order._lock_for_answer()
             (outdated & order.confirmation_ids)._set_superseded()
-        self.env.flush_all()
+        asked = self.env["cycle.approval"].search(
+            [("order_id", "in", list(ids)), ("state", "in", ("waiting", "pending"))]
+        )
+        outdated = asked.filtered(
+            lambda approval: approval.terms_hash != approval.order_id.terms_hash
+        )._set_superseded()
+        outdated.order_id._close_approval_activities()

@@ -204,7 +204,7 @@ class SaleOrder(models.Model):
             DECISION_ACTIVITY,
             summary=summary,
             note=note,
-            user_id=(self.user_id or self.create_uid).id,
+            user_id=self._job_owner().id,
         )
 
 

@@ -132,12 +132,12 @@ class SaleOrder(models.Model):
         self.ensure_one()
         if not self._can_recur():
             return 1.0
-        following = self.schedule_line_ids.filtered(
-            lambda line: (
-                line.period_start and not line.settled_amounts and not line.invoice_id
-            )
+        periods = self.schedule_line_ids.filtered("period_start").sorted("period_start")
+        following = periods.filtered(
+            lambda line: not line.settled_amounts and not line.invoice_id
         )
-        return following.sorted("period_start")[:1].price_factor or 1.0
+        # All of a term may be invoiced: the next one has not been planned yet.
+        return (following[:1] or periods[-1:]).price_factor or 1.0
 
     def _get_price_per_period(self):
         """Return what a whole period costs, taxes included; all, without periods."""

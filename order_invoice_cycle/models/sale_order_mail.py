@@ -1,7 +1,10 @@
 import base64
+import logging
 
 from odoo import models
 from odoo.exceptions import UserError
+
+_logger = logging.getLogger(__name__)
 
 # Says that somebody waits for the order to be confirmed. An object of this process, so
 # that no context of a remote call can hold it.
@@ -26,21 +29,40 @@ class SaleOrder(models.Model):
         is_waited_for = self.env.context.get("cycle_confirming") is SOMEBODY_WAITS
         if not (self.payment_mode and mail_template and is_waited_for):
             return super()._send_order_notification_mail(mail_template, *args, **kwargs)
-        return self.env["cycle.message"]._queue(
-            self, "order", mail_template, self.partner_id
+        recipients = self._get_template_recipients(mail_template)
+        return self.env["cycle.message"]._queue_all(
+            [(self, partner) for partner in recipients], "order", mail_template
         )
+
+    def _get_template_recipients(self, template):
+        """Return whom a mail template names, the customer when it names nobody.
+
+        A name that cannot be worked out must not keep the customer from confirming.
+        """
+        try:
+            values = template._generate_template(
+                self.ids,
+                ("partner_to", "email_to", "email_cc"),
+                find_or_create_partners=True,
+            )[self.id]
+        except UserError:
+            _logger.exception("Recipients of %s for %s", template, self)
+            return self.partner_id
+        partners = self.env["res.partner"].browse(values.get("partner_ids"))
+        return partners.exists() or self.partner_id
 
     # === OUTBOX === #
 
     def _cycle_message_documents(self, message):
         """Make the files of each message by its mail template, once."""
-        for one in message.filtered(lambda one: not one._get_own_files()):
+        for one in message.filtered(lambda one: not one.file_ids):
             order = one._get_document()
             if order.state != "sale":
                 continue
             template = one._get_template({})
             values = template._generate_template(order.ids, ("report_template_ids",))
-            self.env["ir.attachment"].sudo().create(
+            files = self.env["ir.attachment"].sudo()
+            one.file_ids = files.create(
                 [
                     {
                         "name": name,
@@ -56,12 +78,13 @@ class SaleOrder(models.Model):
         if self.state != "sale":
             return self.env._("The order is not confirmed any more.")
         template = message.mail_template_id.sudo()
-        if template.report_template_ids and not message._get_own_files():
+        if template.report_template_ids and not message.sudo().file_ids:
             raise UserError(self.env._("The PDF of %s could not be made.", self.name))
         return False
 
     def _cycle_message_attachments(self, message):
-        return message._get_own_files() | message.mail_template_id.sudo().attachment_ids
+        template = message.mail_template_id.sudo()
+        return message.sudo().file_ids | template.attachment_ids
 
     def _cycle_message_sent(self, message):
         self._message_log(

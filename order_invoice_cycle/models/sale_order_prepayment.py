@@ -222,7 +222,7 @@ class SaleOrder(models.Model):
         self.activity_schedule(
             "order_invoice_cycle.mail_activity_type_payment_unclear",
             note=text,
-            user_id=(self.user_id or self.create_uid).id,
+            user_id=self._job_owner().id,
         )
 
     # === PAYING ONLINE === #

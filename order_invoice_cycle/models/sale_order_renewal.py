@@ -240,12 +240,13 @@ class SaleOrder(models.Model):
 
     def _log_notice(self, name, note):
         """Tell in the chatter, and the salesperson, that the order ends."""
-        end = format_date(self.env, self.date_term_end)
-        invoices = self.sudo()._get_invoiced_days_text(
+        order = self._in_our_language()
+        end = format_date(order.env, self.date_term_end)
+        invoices = order.sudo()._get_invoiced_days_text(
             self.date_term_end + timedelta(days=1)
         )
-        self.message_post(
-            body=self.env._(
+        order.message_post(
+            body=order.env._(
                 "%(name)s gave notice: the order ends on %(date)s. %(note)s "
                 "%(invoices)s",
                 name=name,
@@ -256,10 +257,10 @@ class SaleOrder(models.Model):
             # A customer who followed a link is no user.
             author_id=self.partner_id.id if self.env.user._is_public() else None,
         )
-        self.sudo().activity_schedule(
+        order.sudo().activity_schedule(
             "order_invoice_cycle.mail_activity_type_notice_given",
-            summary=self.env._("Ends on %(date)s: notice was given", date=end),
-            user_id=(self.user_id or self.create_uid).id,
+            summary=order.env._("Ends on %(date)s: notice was given", date=end),
+            user_id=self._job_owner().id,
         )
 
     def _withdraw_notice(self):

@@ -1,4 +1,5 @@
 from lxml import etree, html
+from markupsafe import Markup, escape
 
 from odoo import models
 from odoo.tools import html_sanitize
@@ -23,7 +24,7 @@ class SaleOrder(models.Model):
         text = order.company_id.invoice_terms_html
         link = f"{order._get_note_url()}/terms"
         if company.terms_type == "html" and text and link in (self.note or ""):
-            self.note = text
+            self.note = _put_in_place_of_link(self.note, link, text)
 
     def _get_document_terms_text(self):
         """Return the terms text as HTML without styles and without images.
@@ -42,3 +43,36 @@ class SaleOrder(models.Model):
             strip_style=True,
             strip_classes=True,
         )
+
+
+def _put_in_place_of_link(note, link, text):
+    """Return ``note`` with ``text`` in the place of a link; what else it says stays.
+
+    :param note: HTML
+    :param str link: the address
+    :param text: HTML
+    """
+    root = html.fragment_fromstring(str(note), create_parent="div")
+    terms = html.fragment_fromstring(str(text), create_parent="div")
+    anchor = next((a for a in root.iter("a") if a.get("href") == link), None)
+    if anchor is None:
+        # Typed as text: it stays, and what it leads to follows.
+        root.append(terms)
+        return _inner_html(root)
+    top = anchor
+    while top.getparent() is not root:
+        top = top.getparent()
+    # The terms are whole paragraphs: they end the one the link is in.
+    top.addnext(terms)
+    if top is not anchor and anchor.getparent() is top:
+        rest = etree.Element(top.tag)
+        rest.text, anchor.tail = anchor.tail, None
+        rest.extend(list(anchor.itersiblings()))
+        terms.addnext(rest)
+    anchor.drop_tree()
+    return _inner_html(root)
+
+
+def _inner_html(root):
+    parts = [html.tostring(child, encoding="unicode") for child in root]
+    return Markup(escape(root.text or "")) + Markup("").join(map(Markup, parts))

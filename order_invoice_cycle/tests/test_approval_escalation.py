@@ -47,6 +47,28 @@ class TestApprovalEscalation(ApprovalCommon):
                 self.assertEqual(order.cycle_stage, "approved")
                 self.assertFalse(self._asked(order))
 
+    def test_nobody_is_asked_about_terms_that_changed_before_the_decision(self):
+        self._ask_only(self.user_approver, deadline_value=1)
+        order = self._submit(self._create_order())
+        order.order_line.price_unit = 900.0
+        self.env.cr.flush()
+        self.assertEqual(set(order.approval_ids.mapped("state")), {"superseded"})
+        messages = order.message_ids
+        self._run_escalation(self._get_now(days=2))
+        self.assertFalse(self._asked(order))
+        self.assertEqual(order.message_ids, messages)
+        self.assertEqual(order.cycle_stage, "draft")
+
+    def test_approvers_are_still_asked_when_a_change_is_undone_at_once(self):
+        order = self._submit(self._create_order())
+        order.order_line.price_unit = 900.0
+        self.env.flush_all()
+        order.order_line.price_unit = 1000.0
+        self.env.cr.flush()
+        self.assertEqual(order.cycle_stage, "to_approve")
+        order.with_user(self.user_approver).action_approve()
+        self.assertEqual(order.cycle_stage, "approved")
+
     def test_escalation_happens_once(self):
         self._ask_only(self.user_approver, deadline_value=1)
         order = self._submit(self._create_order())

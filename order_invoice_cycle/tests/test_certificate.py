@@ -106,6 +106,31 @@ class TestCertificate(EvidenceCommon):
         bindings = self.env["ir.actions.actions"].get_bindings(confirmation._name)
         self.assertFalse(bindings.get("report"))
 
+    def test_certificate_is_made_before_the_terms_it_tells_of_are_changed(self):
+        def offer_again(order):
+            order._action_cancel()
+            order.action_draft()
+            return order
+
+        def amend(order):
+            return order.browse(order.action_amend()["res_id"])
+
+        for change in (offer_again, amend):
+            with self.subTest(change.__name__):
+                confirmation = self._create_chain()
+                self.assertFalse(confirmation.certificate_id)
+                other = change(confirmation.order_id)
+                self.assertTrue(confirmation.certificate_id)
+                other.order_line.price_unit = 5.0
+                data = json.loads(confirmation.certificate_json_id.raw)
+                self.assertIn("1,230.00", data["total"])
+
+    def test_no_certificate_is_made_from_terms_that_changed(self):
+        confirmation = self._create_chain()
+        confirmation.order_id.terms_version += 1
+        confirmation._archive_missing_certificates()
+        self.assertFalse(confirmation.certificate_id)
+
     def test_certificate_is_not_printed_before_there_is_one(self):
         link = self._offer().confirmation_ids
         report = self.env["ir.actions.report"].with_user(self.user_manager)

@@ -289,6 +289,32 @@ class TestConfirmationAnswer(LinkCommon):
         )
         self.assertEqual(confirmation._confirm(order.terms_hash, "Jan"), "closed")
 
+    def test_somebody_is_told_when_the_salesperson_has_left(self):
+        for answer in ("_comment", "_decline"):
+            with self.subTest(answer):
+                order = self._offer()
+                order.user_id = self.user_sales.copy({"login": answer})
+                order.user_id.active = False
+                link = order.confirmation_ids.sudo()
+                getattr(link, answer)(order.terms_hash, "Jan", "Later")
+                asked = order.activity_search([CHANGES_ACTIVITY]).user_id
+                self.assertTrue(asked.active)
+                self.assertTrue(order.with_user(asked).has_access("read"))
+
+    def test_sales_is_told_in_its_own_language(self):
+        self.env["res.lang"]._activate_lang("pl_PL")
+        for answer in ("_comment", "_decline"):
+            with self.subTest(answer):
+                order = self._offer()
+                link = order.confirmation_ids.sudo().with_context(lang="pl_PL")
+                getattr(link, answer)(order.terms_hash, "Jan", "Drogo")
+                summary = order.activity_search([CHANGES_ACTIVITY]).summary
+                self.assertRegex(summary, "^(Comments of|Declined by) Jan$")
+        order = self._offer()
+        link = order.confirmation_ids.sudo().with_context(lang="pl_PL")
+        link._confirm(order.terms_hash, "Jan")
+        self.assertIn("Confirmed by Jan", " ".join(order.message_ids.mapped("body")))
+
     def test_order_goes_on_when_the_comments_were_answered(self):
         order = self._offer()
         order.confirmation_ids.sudo()._comment(order.terms_hash, "Jan", "Cheaper")

@@ -194,6 +194,35 @@ class TestPageAnswer(ConfirmationPageCase):
         self.assertNotIn("Review the new version", self._get(self.path).text)
         self.assertNeutral(self._get(f"/order/review/{newer.id}"))
 
+    def test_who_was_taken_off_the_order_learns_nothing_of_what_became_of_it(self):
+        self._open()
+        self.order.confirmation_partner_ids = self.piotr
+        self.order.action_send_confirmation()
+        self._send_messages()
+        other = self._get_confirmation(self.piotr).sudo()
+        self.assertEqual(other._confirm(other.terms_hash, "Piotr"), "done")
+        self._send_messages()
+        self.assertTrue(other.certificate_id)
+        page = self._get(self.path)
+        self.assertIn("This link was withdrawn", page.text)
+        for secret in ("Piotr", "1,230", self.customer.name):
+            self.assertNotIn(secret, page.text)
+        for part in ("pdf", "certificate", "certificate?format=json", "pay"):
+            self.assertNeutral(self._get(f"{self.path}/{part}"))
+
+    def test_recipient_of_an_earlier_version_learns_who_confirmed(self):
+        self.order.confirmation_partner_ids = self.anna | self.piotr
+        self.order.action_send_confirmation()
+        self._send_messages()
+        self._open()
+        self.order.order_line.price_unit = 2000.0
+        self._approve(self.order)
+        self._send_messages()
+        other = self._get_confirmation(self.piotr).sudo()
+        self.assertEqual(other._confirm(other.terms_hash, "Piotr"), "done")
+        page = self._get_text(self._get(self.path))
+        self.assertIn("Confirmed by Piotr", page)
+
     # === COMMENT AND DECLINE === #
 
     def test_comments_go_to_sales(self):

@@ -247,6 +247,27 @@ class TestConfirmationTrust(EvidenceCommon):
         order = self._approve(self._create_order(note="<p>As agreed.</p>"))
         self.assertIn("As agreed.", order.note)
 
+    def test_what_was_agreed_beside_the_link_to_the_terms_stays(self):
+        self.env["ir.config_parameter"].set_param("account.use_invoice_terms", "True")
+        self.company.write({"terms_type": "html", "invoice_terms_html": TERMS})
+        standard = str(self._create_order().note)
+        agreed = "Delivery by 30 June, penalty 1 % a week."
+        paragraph = standard.replace("<p>", "").replace("</p>", "")
+        for note in (
+            f"{standard}<p>{agreed}</p>",
+            f"<p>{agreed}</p>{standard}",
+            f"<p>{paragraph}<br>{agreed}</p>",
+            f"<div><p><b>{paragraph}</b></p><p>{agreed}</p></div>",
+            f"{paragraph} {agreed}",
+            f"<p>{self.env['sale.order']._get_note_url()}/terms {agreed}</p>",
+        ):
+            with self.subTest(note):
+                order = self._approve(self._create_order(note=note))
+                text = order._get_document_terms_text()
+                self.assertEqual(text.count(agreed), 1)
+                self.assertEqual(text.count("Support is included for 30 days"), 1)
+                self.assertNotIn('/terms"', order.note)
+
     # === SLOW THINGS === #
 
     def test_mail_of_a_quotation_template_does_not_delay_the_customer(self):
@@ -272,7 +293,7 @@ class TestConfirmationTrust(EvidenceCommon):
         self.assertEqual(message.state, "sent")
         self.assertIn(message.subject, subjects)
         [mail] = [one for one in self.outbox if one["Subject"] == message.subject]
-        files = message._get_own_files()
+        files = message.file_ids
         self.assertEqual(len(files), len(template.report_template_ids))
         self.assertEqual(len(list(mail.iter_attachments())), len(files))
 
@@ -289,7 +310,7 @@ class TestConfirmationTrust(EvidenceCommon):
         message.with_user(self.user_billing).action_send_again()
         self._send_messages()
         self.assertEqual(message.state, "sent")
-        self.assertTrue(message._get_own_files())
+        self.assertTrue(message.file_ids)
 
     def _create_running_with_mail(self):
         template = self.env.ref("sale.mail_template_sale_confirmation")
@@ -306,6 +327,52 @@ class TestConfirmationTrust(EvidenceCommon):
         message = self.env["cycle.message"].search([("purpose", "=", "order")])
         self.assertEqual(message.state, "cancelled")
         self.assertNotIn(message.subject, [mail["Subject"] for mail in self.outbox])
+
+    def test_files_of_colleagues_do_not_go_out_with_the_mail_of_a_template(self):
+        self._create_running_with_mail()
+        message = self.env["cycle.message"].search([("purpose", "=", "order")])
+        message.message_post(
+            body="Our margin", attachments=[("margin.xlsx", b"secret")]
+        )
+        self.outbox.clear()
+        self._send_messages()
+        mail = next(one for one in self.outbox if one["Subject"] == message.subject)
+        names = [part.get_filename() for part in mail.iter_attachments()]
+        self.assertEqual(names, message.file_ids.mapped("name"))
+        self.assertNotIn("margin.xlsx", names)
+
+    def test_files_are_made_anew_when_a_mail_is_sent_again(self):
+        self._create_running_with_mail()
+        message = self.env["cycle.message"].search([("purpose", "=", "order")])
+        message.partner_id.email = "nobody"
+        self._send_messages()
+        self.assertEqual(message.state, "failed")
+        made = message.file_ids
+        self.assertTrue(made)
+        message.partner_id.email = "nowak@customer.example"
+        message.with_user(self.user_billing).action_send_again()
+        self._send_messages()
+        self.assertEqual(message.state, "sent")
+        self.assertTrue(message.file_ids)
+        self.assertFalse(message.file_ids & made)
+
+    def test_mail_of_a_template_goes_to_whom_it_names(self):
+        template = self.env.ref("sale.mail_template_sale_confirmation").copy(
+            {
+                "use_default_to": False,
+                "partner_to": "{{ object.partner_id.id }}",
+                "email_to": "delivery@customer.example",
+            }
+        )
+        quotation = self.env["sale.order.template"].create(
+            {"name": "Support", "mail_template_id": template.id}
+        )
+        self._running_order(sale_order_template_id=quotation.id)
+        messages = self.env["cycle.message"].search([("purpose", "=", "order")])
+        self.assertEqual(
+            set(messages.mapped("email_to")),
+            {"nowak@customer.example", "delivery@customer.example"},
+        )
 
     # === RETENTION === #
 

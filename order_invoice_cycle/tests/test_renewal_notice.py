@@ -139,6 +139,28 @@ class TestRenewalNotice(RecurringCommon):
         drafts = self._draft(order, "2027-07-01")
         self.assertEqual(sum(drafts.mapped("amount_total")), sum(totals))
 
+    def test_amendment_names_the_present_price_when_all_of_the_term_is_invoiced(self):
+        order = self._running(price_index="percent", price_index_percent=10)
+        self._send_messages()
+        self._renew("2027-03-16")
+        self._publish(self._draft(order, "2027-07-01"), "2027-07-01")
+        self._send_messages()
+        amendment = order.browse(order.action_amend()["res_id"])
+        self.assertEqual(amendment._get_price_factor(), 1.1)
+        self.assertEqual(amendment._get_price_per_period(), 1353.0)
+        self._approve(amendment)
+        self.outbox.clear()
+        self._send_messages()
+        link = amendment.confirmation_ids.sudo()
+        self.assertEqual(link._confirm(link.terms_hash, "Jan"), "done")
+        self._send_messages()
+        self.assertEqual(len(self.outbox), 2, "the link and the receipt")
+        for mail in self.outbox:
+            text = mail.get_body(("html",)).get_content()
+            self.assertIn("1,353.00", text)
+            self.assertNotIn("1,230.00", text)
+        self.assertIn("1,353.00", link._get_certificate_data()["total"])
+
     def test_price_is_rounded_as_the_currency_asks(self):
         yen = self.env["res.currency"].with_context(active_test=False)
         yen = yen.search([("name", "=", "JPY")])
