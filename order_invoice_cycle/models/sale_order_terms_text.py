@@ -1,5 +1,5 @@
 from lxml import etree, html
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from odoo import models
 from odoo.tools import html_sanitize
@@ -75,4 +75,4 @@ def _put_in_place_of_link(note, link, text):
 
 def _inner_html(root):
     parts = [html.tostring(child, encoding="unicode") for child in root]
-    return Markup(escape(root.text or "")) + Markup("").join(map(Markup, parts))
+    return "".join([str(escape(root.text or "")), *parts])
