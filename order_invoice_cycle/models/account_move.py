@@ -98,20 +98,30 @@ class AccountMove(models.Model):
     @api.ondelete(at_uninstall=False)
     def _unlink_hold_scheduled_payment(self):
         self._hold_scheduled_payments(
-            self.env._("The draft invoice was deleted by %s.", self.env.user.name)
+            self._get_invoiced_payments(),
+            self.env._("The draft invoice was deleted by %s.", self.env.user.name),
         )
 
     def button_cancel(self):
+        lines = self._get_invoiced_payments()
         result = super().button_cancel()
         self._hold_scheduled_payments(
-            self.env._("The invoice was cancelled by %s.", self.env.user.name)
+            lines, self.env._("The invoice was cancelled by %s.", self.env.user.name)
         )
         return result
 
-    def _hold_scheduled_payments(self, reason):
-        """A person removed the invoice: a person decides whether it comes again."""
+    def _get_invoiced_payments(self):
+        """Return the payments whose present invoice is among ``self``."""
         lines = self.schedule_line_id.sudo()
-        lines.filtered(lambda line: line.invoice_id <= self).hold_reason = reason
+        return lines.filtered(lambda line: line.invoice_id and line.invoice_id <= self)
+
+    def _hold_scheduled_payments(self, lines, reason):
+        """A person removed the invoice: a person decides whether it comes again.
+
+        :param lines: the payments whose present invoice it was
+        :param str reason: what happened
+        """
+        lines.hold_reason = reason
 
     # === DISPUTES AND MESSAGES === #
 

@@ -77,6 +77,7 @@ class AccountMove(models.Model):
         unprinted = drafts._get_companies_without_printed_vat()
         return {
             move: [
+                *move._get_order_findings(),
                 *move._get_amount_findings(),
                 *move._get_tax_findings(),
                 *move._get_repetition_findings(repeated[move]),
@@ -86,6 +87,18 @@ class AccountMove(models.Model):
             ]
             for move in drafts
         }
+
+    def _get_order_findings(self):
+        """Tell about an invoice that was reset to draft after its order had ended."""
+        # In superuser mode: the order may be one that the user cannot see.
+        order = self.sudo().schedule_line_id.order_id
+        if order.state == "sale":
+            return []
+        text = self.env._(
+            "Order %s is not running: publish it only if it is owed all the same.",
+            order.name,
+        )
+        return [("amber", text)]
 
     def _get_amount_findings(self):
         findings = []

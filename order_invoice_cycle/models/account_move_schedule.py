@@ -46,9 +46,7 @@ class AccountMove(models.Model):
     def _post(self, soft=True):
         posted = super()._post(soft)
         posted._settle_deposits()
-        for line in posted.schedule_line_id.sudo():
-            for amendment in line.order_id.live_amendment_id:
-                amendment._keep_amendment_true(line)
+        (posted | posted.reversed_entry_id).schedule_line_id._tell_live_amendment()
         return posted
 
     def button_draft(self):
@@ -62,11 +60,10 @@ class AccountMove(models.Model):
         )
         (moves | moves.reversed_entry_id).schedule_line_id._settle_deposits()
 
-    def _hold_scheduled_payments(self, reason):
+    def _hold_scheduled_payments(self, lines, reason):
         """The payment takes its share again once its invoice is gone."""
-        lines = self.schedule_line_id.sudo()
-        lines.filtered(lambda line: line.invoice_id <= self).settled_amounts = False
-        return super()._hold_scheduled_payments(reason)
+        lines.settled_amounts = False
+        return super()._hold_scheduled_payments(lines, reason)
 
     def _hand_schedule_over(self, new_move):
         """Let ``new_move``, made in place of this invoice, be that of its payment.
@@ -89,6 +86,7 @@ class AccountMove(models.Model):
                 "invoice_date_due": move.invoice_date_due,
             }
         )
+        line._tell_live_amendment()
 
     def _get_amount_findings(self):
         findings = super()._get_amount_findings()

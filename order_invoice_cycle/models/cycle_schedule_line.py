@@ -288,6 +288,19 @@ class CycleScheduleLine(models.Model):
                 )
 
     @api.ondelete(at_uninstall=False)
+    def _unlink_except_paid(self):
+        for line in self:
+            if line._is_paid_by_payment():
+                raise UserError(
+                    self.env._(
+                        "“%(line)s” was paid by %(payment)s and stays in the schedule. "
+                        "Change the other payments.",
+                        line=line.display_name,
+                        payment=line.sudo().deposit_payment_id.display_name,
+                    )
+                )
+
+    @api.ondelete(at_uninstall=False)
     def _unlink_let_go_of_cancelled(self):
         """Cancelled invoices stay when their payment goes."""
         cancelled = self.sudo().move_ids.filtered(lambda move: move.state == "cancel")

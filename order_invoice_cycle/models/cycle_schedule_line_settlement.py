@@ -74,8 +74,37 @@ class CycleScheduleLine(models.Model):
         # The unique index has to know before the next invoice is inserted.
         credited.flush_recordset(["is_replaced"])
         lines.filtered("settled_amounts").settled_amounts = False
+        lines._check_share_is_left()
+        lines._tell_live_amendment()
         lines._draft_invoices()
         return self.invoice_id
+
+    def _check_share_is_left(self):
+        """Refuse to invoice a share that the other payments' invoices took.
+
+        :raise UserError: naming the payment and what to do
+        """
+        for line in self:
+            order, currency = line.order_id, line.currency_id
+            if order.payment_mode == "recurring":
+                continue
+            others = order.schedule_line_ids - self
+            taken = sum(
+                sum(sum_buckets(other._get_net_buckets())) - other.amount_total
+                for other in others.filtered(lambda other: other._is_posted())
+            )
+            if (
+                currency.compare_amounts(line.amount_total, 0) > 0
+                and currency.compare_amounts(taken, line.amount_total) >= 0
+            ):
+                raise UserError(
+                    self.env._(
+                        "“%(line)s” has nothing left to invoice: other invoices of "
+                        "order %(order)s took its share. Credit those first.",
+                        line=line.display_name,
+                        order=order.name,
+                    )
+                )
 
     # === AMOUNTS === #
 

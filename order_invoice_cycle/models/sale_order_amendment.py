@@ -1,3 +1,5 @@
+import json
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command
@@ -177,6 +179,20 @@ class SaleOrder(models.Model):
                     field=self._fields[name]._description_string(self.env),
                     order=order.name,
                 )
+        if order.payment_mode != "recurring":
+            return self._get_missing_payment_problem()
+        return False
+
+    def _get_missing_payment_problem(self):
+        """Return which payment of the order cannot be taken out, or False."""
+        kept = self.schedule_line_ids.amended_line_id
+        for line in self.sudo().amendment_of_id.schedule_line_ids - kept:
+            if line._is_posted() or line._is_paid_by_payment():
+                return self.env._(
+                    "“%(line)s” was invoiced or paid and cannot be taken out of the "
+                    "schedule. Cancel this amendment and begin a new one.",
+                    line=line.display_name,
+                )
         return False
 
     def _get_schedule_sum_problem(self):
@@ -257,10 +273,11 @@ class SaleOrder(models.Model):
     # === WHILE AN AMENDMENT IS UNDER WAY === #
 
     def _keep_amendment_true(self, schedule_line):
-        """Take over a payment that was published while the amendment is under way.
+        """Take over what was published, credited or opened again since it was begun.
 
-        Where the amendment would remove it, move it, or leave nobody to pay the
-        rest, its terms change, and so it has to be approved and confirmed again.
+        Where the amendment would remove the payment, move it, leave nobody to pay the
+        rest, or charge again what was credited, its terms change, and so it has to be
+        approved and confirmed again.
         """
         self.ensure_one()
         copy = self.schedule_line_ids.filtered(
@@ -269,19 +286,29 @@ class SaleOrder(models.Model):
         others = (self.schedule_line_ids - copy).filtered(
             lambda line: not line.settled_amounts
         )
-        if copy.settled_amounts or (
-            others and copy and copy._get_due_terms() == schedule_line._get_due_terms()
-        ):
+        values = {"settled_amounts": False, **schedule_line._prepare_amended_line()}
+        if not schedule_line._is_posted():
+            # Credited, and to be invoiced anew.
+            is_true = not copy.settled_amounts
+        elif copy.settled_amounts:
+            is_true = copy.settled_amounts == _as_stored(values["settled_amounts"])
+        else:
+            is_true = (
+                others
+                and copy
+                and copy._get_due_terms() == schedule_line._get_due_terms()
+                and not schedule_line._is_credited_in_part()
+            )
+        if is_true:
             return
-        values = schedule_line._prepare_amended_line()
         if copy:
             copy.write(values)
         else:
             self.schedule_line_ids = [Command.create(values)]
         self._job_notify_owner(
             self.env._(
-                "“%(line)s” was invoiced meanwhile and stays as it is. Check the "
-                "schedule of the amendment and submit it again.",
+                "“%(line)s” was invoiced or credited meanwhile and stays as it is. "
+                "Check the schedule of the amendment and submit it again.",
                 line=schedule_line.display_name,
             )
         )
@@ -310,11 +337,25 @@ class SaleOrder(models.Model):
             reset.check_access("write")
             reset._check_no_other_amendment()
             reset.sudo().applied_amendment_id = False
-        return super().action_draft()
+        result = super().action_draft()
+        for amendment in reset.sudo().filtered("amendment_of_id"):
+            amendment.amendment_of_id.schedule_line_ids._tell_live_amendment()
+        return result
 
     def _check_no_other_amendment(self):
         for amendment in self.filtered("amendment_of_id"):
             order = amendment.amendment_of_id
+            applied = order.sudo().applied_amendment_id
+            if applied and applied.date_amended >= amendment.create_date:
+                raise UserError(
+                    self.env._(
+                        "Order %(order)s was amended by %(other)s since, so "
+                        "%(amendment)s would undo that. Begin a new amendment.",
+                        order=order.name,
+                        other=applied.name,
+                        amendment=amendment.name,
+                    )
+                )
             other = order.sudo().live_amendment_id - amendment
             if other:
                 raise UserError(
@@ -330,3 +371,8 @@ class SaleOrder(models.Model):
 
     def _get_cycle_stage(self):
         return "applied" if self.date_amended else super()._get_cycle_stage()
+
+
+def _as_stored(settled):
+    """Return amounts as they are once they were stored as JSON."""
+    return json.loads(json.dumps(settled))

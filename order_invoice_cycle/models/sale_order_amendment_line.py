@@ -80,9 +80,27 @@ class CycleScheduleLine(models.Model):
         return super()._has_field_access(field, operation)
 
     def _is_posted(self):
-        """Tell whether an invoice of this payment was published, even if credited."""
+        """Tell whether an invoice of this payment was published, even if credited.
+
+        Not one that was credited and replaced: what replaces it is still a draft, or
+        is the one that counts.
+        """
         self.ensure_one()
-        return any(move.state == "posted" for move in self.sudo().move_ids)
+        return any(
+            move.state == "posted" and not move.is_replaced
+            for move in self.sudo().move_ids
+        )
+
+    def _is_credited_in_part(self):
+        """Tell whether a credit note took back some of what was published."""
+        posted = self.sudo().move_ids.filtered(lambda move: move.state == "posted")
+        return "posted" in posted.reversal_move_ids.mapped("state")
+
+    def _tell_live_amendment(self):
+        """Let an amendment under way know what became of these payments."""
+        for line in self.sudo():
+            for amendment in line.order_id.live_amendment_id:
+                amendment._keep_amendment_true(line)
 
     def _get_due_terms(self):
         terms = self._get_terms()
@@ -129,8 +147,11 @@ class CycleScheduleLine(models.Model):
         """Return the command that takes this payment out of the running order.
 
         A payment that had an invoice, which was cancelled, stays for its sake: it takes
-        nothing of the order, and is no part of the terms any more.
+        nothing of the order, and is no part of the terms any more. One that has an
+        invoice or was paid stays as it is, whatever the amendment says.
         """
+        if self._is_posted() or self._is_paid_by_payment():
+            return fields.Command.update(self.id, {})
         if not self.sudo().move_ids:
             return fields.Command.delete(self.id)
         return fields.Command.update(

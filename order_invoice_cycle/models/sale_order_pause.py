@@ -90,9 +90,12 @@ class SaleOrder(models.Model):
         ends the new pause ends these days, too.
         """
         longer = self.pause_ids.filtered(
-            lambda pause: pause.date_start < date and pause.date_end >= date
+            lambda pause: pause.date_end and pause.date_end >= date
         )
-        longer.date_end = date - timedelta(days=1)
+        begun = longer.filtered(lambda pause: pause.date_start < date)
+        begun.date_end = date - timedelta(days=1)
+        # Not a day is left of one that began on the same day; a later one stays.
+        longer.filtered(lambda pause: pause.date_start == date).unlink()
 
     def _resume(self, date, bill_paused_days):
         self.ensure_one()

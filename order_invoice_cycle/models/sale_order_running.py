@@ -68,8 +68,16 @@ class SaleOrder(models.Model):
         self._trigger_drafting()
 
     def _reset_schedule(self):
-        """Forget what happened to a cancelled order that is offered again."""
-        for order in self.sudo():
+        """Forget what happened to a cancelled order that is offered again.
+
+        Of an amendment nothing happened: its payments say what became of those of its
+        order. A payment that was credited in full is invoiced again if the customer
+        confirms it again.
+        """
+        for order in self.sudo().filtered(lambda order: not order.amendment_of_id):
+            credited = order.schedule_line_ids.filtered("is_credited").invoice_id
+            credited.is_replaced = True
+            credited.flush_recordset(["is_replaced"])
             order.date_completed = order.date_terminated = order.is_paused = False
             order.date_notice_given = order.renewal_days = False
             order.pause_ids.filtered(lambda pause: not pause.date_end).unlink()
@@ -90,7 +98,7 @@ class SaleOrder(models.Model):
                     "settled_amounts": False,
                 }
             )
-            if order._can_recur() and not order.amendment_of_id:
+            if order._can_recur():
                 order._reset_terms()
 
     def _keep_acceptance(self, document, name):

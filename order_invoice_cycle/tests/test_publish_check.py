@@ -21,6 +21,15 @@ class TestPublishCheck(CycleCommon):
         line.tax_ids = self.tax_8
         self._assert_finding(move, "amber", "is taxed with 8 % , the order says 23 %")
 
+    def test_draft_is_amber_when_its_order_is_not_running(self):
+        order = self._running_order()
+        order.action_mark_completed("2027-01-15")
+        invoice = self._publish(self._draft(order))
+        order.action_cancel()
+        invoice.button_draft()
+        self.assertEqual(invoice.publish_check_state, "amber")
+        self.assertIn(f"Order {order.name} is not running", invoice.publish_check_note)
+
     def test_draft_is_amber_when_its_tax_is_not_the_confirmed_one(self):
         move = self._create_draft()
         self.tax_23.amount = 25

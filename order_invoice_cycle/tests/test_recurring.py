@@ -236,6 +236,18 @@ class TestRecurring(RecurringCommon):
             [date(2027, 4, 24), date(2027, 5, 5)],
         )
 
+    def test_wrong_day_of_resumption_is_corrected_on_the_first_day_of_the_pause(self):
+        order = self._running()
+        order.action_pause("2027-02-20")
+        order.action_resume("2027-04-26")
+        order.action_pause("2027-02-20")
+        order.action_resume("2027-02-26")
+        self.assertEqual(
+            order.pause_ids.mapped(lambda pause: (pause.date_start, pause.date_end)),
+            [(date(2027, 2, 20), date(2027, 2, 25))],
+        )
+        self.assertIn("2027-02-26", [row[0] for row in self._get_periods(order)])
+
     def test_second_pause_decides_when_it_ends_before_the_first_was_to_end(self):
         order = self._pause_again_before_it_was_resumed()
         order.action_resume("2027-04-28")
