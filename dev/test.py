@@ -47,15 +47,21 @@ DURATIONS = CACHE / "test-durations.json"
 BROWSER_TAG = "cycle_browser"
 # Seconds that files take about, until they were run here: a checkout's first run is
 # the one that counts for others.
-UNKNOWN_DURATION = 10.0
+UNKNOWN_DURATION = 18.0
 BROWSER_DURATION = 40.0
 LONG_DURATIONS = {
-    "test_properties": 300.0,
-    "test_properties_instalments": 300.0,
-    "test_every_day": 200.0,
-    "test_schedule_property": 100.0,
-    "test_deposit_property": 100.0,
-    "test_confirmation_fuzz": 60.0,
+    "test_every_day": 260.0,
+    "test_deposit_property": 240.0,
+    "test_properties": 170.0,
+    "test_schedule_property": 160.0,
+    "test_properties_instalments": 130.0,
+    "test_amendment": 80.0,
+    "test_recurring": 80.0,
+    "test_amendment_effects": 50.0,
+    "test_confirmation_fuzz": 50.0,
+    "test_confirmation_matrix": 50.0,
+    "test_drafting": 50.0,
+    "test_settlement": 50.0,
 }
 WORTH_SPLITTING = 20.0  # seconds; a second process takes some itself to begin
 SILENCE_LIMIT = 900.0  # seconds without a line of log before a run is given up
