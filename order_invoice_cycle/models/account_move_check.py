@@ -38,7 +38,8 @@ class AccountMove(models.Model):
         "schedule_line_id.date_due",
     )
     def _compute_publish_check(self):
-        findings = self._get_publish_findings()
+        # In superuser mode: who reads an invoice need not read its order.
+        findings = self.sudo()._get_publish_findings()
         for move in self:
             found = findings.get(move, [])
             colours = [colour for colour, _text in found]
@@ -78,6 +79,7 @@ class AccountMove(models.Model):
         return {
             move: [
                 *move._get_order_findings(),
+                *move._get_deposit_findings(),
                 *move._get_amount_findings(),
                 *move._get_tax_findings(),
                 *move._get_repetition_findings(repeated[move]),
@@ -99,6 +101,20 @@ class AccountMove(models.Model):
             order.name,
         )
         return [("amber", text)]
+
+    def _get_deposit_findings(self):
+        """Tell about the invoice of a payment request whose payment is gone again."""
+        # In superuser mode: not everybody who bills reads payments.
+        line = self.sudo().schedule_line_id
+        if not line.deposit_payment_id or line._is_paid_by_payment():
+            return []
+        text = self.env._(
+            "Payment %(payment)s, for which it was drafted, was cancelled. Delete this "
+            "draft and release “%(line)s”: then its payment is asked for again.",
+            payment=line.deposit_payment_id.display_name,
+            line=line.display_name,
+        )
+        return [("red", text)]
 
     def _get_amount_findings(self):
         findings = []

@@ -9,8 +9,8 @@ class AccountMove(models.Model):
     def _post(self, soft=True):
         """Settle the invoice of a payment request with the payment that paid it."""
         posted = super()._post(soft)
-        for move in posted.filtered("schedule_line_id.deposit_payment_id"):
-            move.sudo()._settle_with(move.schedule_line_id.sudo().deposit_payment_id)
+        for move in posted.sudo().filtered("schedule_line_id.deposit_payment_id"):
+            move._settle_with(move.schedule_line_id.deposit_payment_id)
         return posted
 
     def _settle_with(self, payment):

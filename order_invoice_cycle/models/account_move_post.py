@@ -13,6 +13,15 @@ class AccountMove(models.Model):
 
     _inherit = "account.move"
 
+    def action_post(self):
+        """Post, but let a payment that arrives online leave drafts of the cycle."""
+        if not self.env.context.get("cycle_leave_drafts"):
+            return super().action_post()
+        return super(AccountMove, self - self._get_cycle_drafts()).action_post()
+
+    def _get_cycle_drafts(self):
+        return self.filtered(lambda x: x.state == "draft" and x.schedule_line_id)
+
     def _post(self, soft=True):
         if self.env.context.get("cycle_checked") is not CHECKED:
             drafts = self._get_scheduled_drafts_to_post(soft)

@@ -93,7 +93,7 @@ class AccountMove(models.Model):
                 self.env._("Only the billing role of the order cycle publishes.")
             )
         self.check_access("write")
-        return self.filtered(lambda x: x.state == "draft" and x.schedule_line_id)
+        return self._get_cycle_drafts()
 
     def _refuse_red(self, today=None):
         """Tell on each red draft why it is refused; return the others."""
@@ -108,9 +108,13 @@ class AccountMove(models.Model):
         return accepted
 
     def _publish(self, today):
-        """Post ``self``, drafts of one company, and queue their e-mails."""
+        """Post ``self``, drafts of one company, and queue their e-mails.
+
+        What was posted before keeps its dates, with its number.
+        """
+        fresh = self.filtered(lambda move: not move.posted_before)
         # One write for each due date: core looks through the items after every write.
-        for due, moves in self.grouped(
+        for due, moves in fresh.grouped(
             lambda move: move._get_due_date_of_posting(today)
         ).items():
             moves._move_maturities(due)

@@ -126,9 +126,9 @@ class CycleApprovalRule(models.Model):
     def _get_escalation_approvers(self, excluded, order):
         """Return who is asked when the rule's approvers cannot or do not decide.
 
-        The rule's escalation group, or the managers of the order cycle.
+        The rule's escalation group, or the managers of the order cycle: also for a
+        rule that was deleted while an order waited.
         """
-        self.ensure_one()
         managers = self.env.ref("order_invoice_cycle.group_cycle_manager").sudo()
         return self._get_group_approvers(
             self.escalation_group_id, excluded, order

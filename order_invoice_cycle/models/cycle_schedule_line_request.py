@@ -106,6 +106,7 @@ class CycleScheduleLine(models.Model):
             Domain("is_payment_awaited", "=", True)
             & Domain("is_request_queued", "=", False)
             & Domain("hold_reason", "=", False)
+            & Domain("order_id.is_paused", "=", False)
             & Domain("date_draft", "<=", today)
         )
 
@@ -197,6 +198,10 @@ class CycleScheduleLine(models.Model):
     def _cycle_message_obstacle(self, message):
         if not self.is_payment_awaited:
             return self.env._("The payment is not awaited any more.")
+        if self.order_id.is_paused:
+            # Asked for again once the order is resumed.
+            self.is_request_queued = False
+            return self.env._("The order is paused.")
         if not self.request_pdf_id:
             raise UserError(
                 self.env._("The PDF of %s could not be made.", self.display_name)

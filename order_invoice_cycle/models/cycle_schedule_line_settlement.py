@@ -73,8 +73,9 @@ class CycleScheduleLine(models.Model):
         credited.is_replaced = True
         # The unique index has to know before the next invoice is inserted.
         credited.flush_recordset(["is_replaced"])
-        lines.filtered("settled_amounts").settled_amounts = False
-        lines._check_share_is_left()
+        given_away = lines.filtered("settled_amounts")
+        given_away.settled_amounts = False
+        given_away._check_share_is_left()
         lines._tell_live_amendment()
         lines._draft_invoices()
         return self.invoice_id
@@ -89,13 +90,14 @@ class CycleScheduleLine(models.Model):
             if order.payment_mode == "recurring":
                 continue
             others = order.schedule_line_ids - self
+            # Without taxes: other rates take nobody's share.
             taken = sum(
-                sum(sum_buckets(other._get_net_buckets())) - other.amount_total
+                sum_buckets(other._get_net_buckets())[0] - other.amount_untaxed
                 for other in others.filtered(lambda other: other._is_posted())
             )
             if (
-                currency.compare_amounts(line.amount_total, 0) > 0
-                and currency.compare_amounts(taken, line.amount_total) >= 0
+                currency.compare_amounts(line.amount_untaxed, 0) > 0
+                and currency.compare_amounts(taken, line.amount_untaxed) >= 0
             ):
                 raise UserError(
                     self.env._(

@@ -5,8 +5,15 @@ class PaymentTransaction(models.Model):
     _inherit = "payment.transaction"
 
     def _post_process(self):
-        """Let a payment that arrived online draft the invoice of its prepayment."""
-        super()._post_process()
+        """Let a payment that arrived online draft the invoice of its prepayment.
+
+        Drafts of the cycle stay drafts: they are looked at before they are published.
+        """
+        for transaction in self.filtered(lambda tx: not tx.payment_id):
+            # A payment that is recorded now is not one of theirs.
+            transaction.invoice_ids -= transaction.invoice_ids._get_cycle_drafts()
+        waiting = self.with_context(cycle_leave_drafts=True)
+        super(PaymentTransaction, waiting)._post_process()
         for transaction in self.filtered(lambda tx: tx.state == "done"):
             for order in transaction.sale_order_ids:
                 if transaction.payment_id and order._get_unpaid_requests():

@@ -187,7 +187,7 @@ class SaleOrder(models.Model):
         """Return which payment of the order cannot be taken out, or False."""
         kept = self.schedule_line_ids.amended_line_id
         for line in self.sudo().amendment_of_id.schedule_line_ids - kept:
-            if line._is_posted() or line._is_paid_by_payment():
+            if line._must_stay():
                 return self.env._(
                     "“%(line)s” was invoiced or paid and cannot be taken out of the "
                     "schedule. Cancel this amendment and begin a new one.",
@@ -288,8 +288,10 @@ class SaleOrder(models.Model):
         )
         values = {"settled_amounts": False, **schedule_line._prepare_amended_line()}
         if not schedule_line._is_posted():
-            # Credited, and to be invoiced anew.
-            is_true = not copy.settled_amounts
+            # Credited, and to be invoiced anew; or paid, and not to be taken out.
+            is_true = not copy.settled_amounts and (
+                copy or not schedule_line._must_stay()
+            )
         elif copy.settled_amounts:
             is_true = copy.settled_amounts == _as_stored(values["settled_amounts"])
         else:
@@ -301,14 +303,18 @@ class SaleOrder(models.Model):
             )
         if is_true:
             return
+        offered = self.terms_hash
         if copy:
             copy.write(values)
         else:
             self.schedule_line_ids = [Command.create(values)]
+        if self.terms_hash == offered:
+            # The periods of a recurring order are no terms of their own.
+            return
         self._job_notify_owner(
             self.env._(
-                "“%(line)s” was invoiced or credited meanwhile and stays as it is. "
-                "Check the schedule of the amendment and submit it again.",
+                "“%(line)s” was invoiced, paid or credited meanwhile and stays as it "
+                "is. Check the schedule of the amendment and submit it again.",
                 line=schedule_line.display_name,
             )
         )

@@ -93,8 +93,14 @@ class CycleScheduleLine(models.Model):
 
     def _is_credited_in_part(self):
         """Tell whether a credit note took back some of what was published."""
-        posted = self.sudo().move_ids.filtered(lambda move: move.state == "posted")
+        posted = self.sudo().move_ids.filtered(
+            lambda move: move.state == "posted" and not move.is_replaced
+        )
         return "posted" in posted.reversal_move_ids.mapped("state")
+
+    def _must_stay(self):
+        """Tell whether an amendment may not take this payment out."""
+        return self._is_posted() or (not self.is_skipped and self._is_paid_by_payment())
 
     def _tell_live_amendment(self):
         """Let an amendment under way know what became of these payments."""
@@ -127,7 +133,8 @@ class CycleScheduleLine(models.Model):
                 total = sum(sum_buckets(buckets))
                 values.update(
                     amount_type="fixed",
-                    amount_fixed=self.currency_id.round(total),
+                    # Nothing, when more was credited than invoiced.
+                    amount_fixed=max(self.currency_id.round(total), 0.0),
                     percent=0.0,
                 )
         return values
@@ -150,9 +157,9 @@ class CycleScheduleLine(models.Model):
         nothing of the order, and is no part of the terms any more. One that has an
         invoice or was paid stays as it is, whatever the amendment says.
         """
-        if self._is_posted() or self._is_paid_by_payment():
+        if self._must_stay():
             return fields.Command.update(self.id, {})
-        if not self.sudo().move_ids:
+        if not self.sudo().move_ids and not self.sudo().deposit_payment_id:
             return fields.Command.delete(self.id)
         return fields.Command.update(
             self.id,

@@ -87,11 +87,16 @@ class SaleOrder(models.Model):
         return self._is_approved() and bool(self._get_valid_confirmation())
 
     def _archive_certificates(self):
-        """Make the certificates that are missing while the terms are still the same."""
+        """Make the certificates that are missing while the terms are still the same.
+
+        One that cannot be made keeps nobody from changing the order: the owner is told.
+        """
         confirmed = self.sudo().confirmation_ids.filtered(
             lambda link: link.state == "confirmed" and not link.certificate_id
         )
-        confirmed._archive_missing_certificates()
+        confirmed._run_job_halving(
+            confirmed, lambda links: links._archive_missing_certificates()
+        )
 
     def _lock_for_answer(self):
         """Wait for everyone else who is deciding about this order.
@@ -322,3 +327,7 @@ class SaleOrder(models.Model):
             lambda approval: approval.terms_hash != approval.order_id.terms_hash
         )._set_superseded()
         outdated.order_id._close_approval_activities()
+        for order in outdated.order_id:
+            # What some approved and others did not is asked of all of them anew, even
+            # if the change is undone.
+            order.terms_version += 1

@@ -48,7 +48,9 @@ class SaleOrder(models.Model):
         except UserError:
             _logger.exception("Recipients of %s for %s", template, self)
             return self.partner_id
-        partners = self.env["res.partner"].browse(values.get("partner_ids"))
+        # Named twice, in two fields of the template, they get one mail.
+        ids = dict.fromkeys(values.get("partner_ids") or ())
+        partners = self.env["res.partner"].browse(ids)
         return partners.exists() or self.partner_id
 
     # === OUTBOX === #

@@ -98,6 +98,18 @@ class SaleOrder(models.Model):
             lambda line: (not line.date_due, line.date_due or False, line.sequence)
         )
 
+    def _get_request_paid_by(self, amount, currency):
+        """Return the open request that asks for an amount, else the first, or none.
+
+        :param float amount: what arrived
+        :param currency: its ``res.currency``
+        """
+        requests = self._get_unpaid_requests()
+        fitting = requests.filtered(
+            lambda line: not self._get_amount_problem(amount, currency, line)
+        )
+        return fitting[:1] or requests[:1]
+
     def _take_deposit_payment(self, payment):
         """Draft the invoice of the prepayment that a payment has paid.
 
@@ -115,12 +127,13 @@ class SaleOrder(models.Model):
         )
         if paid:
             return paid
-        line = order._get_unpaid_requests()[:1]
+        line = order._get_request_paid_by(payment.amount, payment.currency_id)
         problem = order._get_payment_problem(payment, line)
         if problem:
             order._tell_payment_does_not_fit(problem)
             return self.env["cycle.schedule.line"]
         line.deposit_payment_id = payment
+        line._tell_live_amendment()
         order.message_post(
             body=self.env._(
                 "The prepayment “%(line)s” was paid: %(amount)s on %(date)s.",
@@ -136,14 +149,15 @@ class SaleOrder(models.Model):
         """Return the online payments that posting the invoice of ``line`` settles.
 
         Core settles an invoice with every payment of its order; what paid a
-        prepayment is kept for the invoice of that prepayment.
+        prepayment is kept for the invoice of that prepayment. One that has not
+        arrived yet would post the draft when it does.
         """
         self.ensure_one()
-        if self.deposit_document != "request":
-            return {}
         reserved = self.schedule_line_ids.deposit_payment_id - line.deposit_payment_id
         transactions = self.transaction_ids.filtered(
-            lambda transaction: transaction.payment_id not in reserved
+            lambda transaction: (
+                transaction.state == "done" and transaction.payment_id not in reserved
+            )
         )
         return {"transaction_ids": [Command.set(transactions.ids)]}
 
@@ -233,7 +247,9 @@ class SaleOrder(models.Model):
         :return: (amount, what for, path of core's page with its form), or None
         """
         self.ensure_one()
-        request = self._get_unpaid_requests().filtered("date_due")[:1]
+        request = self._get_unpaid_requests().filtered(
+            lambda line: line.date_due and not line.hold_reason
+        )[:1]
         invoice = self.schedule_line_ids.invoice_id.filtered(
             lambda move: (
                 move.state == "posted"

@@ -111,13 +111,15 @@ class SaleOrder(models.Model):
         )
         lines.price_factor = renewal.price_factor
         is_late = today > renewal.date_cancel_by
-        if not self.date_terminated:
+        # Of a term that is over already, nothing can be answered.
+        if not self.date_terminated and renewal.date_end >= today:
             renewal._send()
         self.message_post(body=renewal._get_announcement_text(is_late))
 
     def _prepare_renewal(self):
         """Return the values of the renewal that begins the next term."""
         number = self.term_number + 1
+        term_end = self._get_term_start(number + 1) - timedelta(days=1)
         factor = self._get_term_factor(number)
         untaxed, tax = self._get_period_price(factor)
         old_untaxed, old_tax = self._get_period_price(
@@ -127,7 +129,7 @@ class SaleOrder(models.Model):
             "order_id": self.id,
             "term_number": number,
             "date_start": self._get_term_start(number),
-            "date_end": self._get_term_start(number + 1) - timedelta(days=1),
+            "date_end": min(term_end, self._get_service_end() or term_end),
             "date_cancel_by": self.date_cancel_by,
             "date_index": self._get_index_day(number),
             **self._prepare_renewal_index(number),

@@ -122,12 +122,14 @@ class SaleOrder(models.Model):
     def _get_partner_plan(self):
         partner = self.partner_id.commercial_partner_id.sudo()
         company = self.company_id or self.env.company
-        return partner.with_company(company).cycle_plan_id
+        return partner.with_company(company).cycle_plan_id.filtered("active")
 
     def _get_default_plan(self):
         """Return the plan of the customer or the company, if it fits the mode."""
         plans = self._get_partner_plan() | self.company_id.cycle_default_plan_id
-        return plans.filtered(lambda plan: plan.payment_mode == self.payment_mode)[:1]
+        return plans.filtered(
+            lambda plan: plan.active and plan.payment_mode == self.payment_mode
+        )[:1]
 
 
 class CycleScheduleLine(models.Model):

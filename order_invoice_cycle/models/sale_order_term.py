@@ -64,8 +64,9 @@ class SaleOrder(models.Model):
             if not order._can_recur():
                 continue
             next_term = order._get_term_start(order.term_number + 1)
-            order.date_term_end = next_term - timedelta(days=1)
+            term_end = next_term - timedelta(days=1)
             end = order._get_service_end()
+            order.date_term_end = min(term_end, end or term_end)
             goes_on = not order.date_notice_given and (not end or end >= next_term)
             if order.auto_renew and goes_on:
                 renewal = next_term - timedelta(days=order._get_renewal_days())

@@ -1,3 +1,5 @@
+import re
+
 from lxml import etree, html
 from markupsafe import escape
 
@@ -23,7 +25,12 @@ class SaleOrder(models.Model):
         )
         text = order.company_id.invoice_terms_html
         link = f"{order._get_note_url()}/terms"
-        if company.terms_type == "html" and text and link in (self.note or ""):
+        if (
+            company.terms_type == "html"
+            and text
+            and re.search(rf"{re.escape(link)}(?![\w/?#.-])", self.note or "")
+            and _get_words(text) not in _get_words(self.note)
+        ):
             self.note = _put_in_place_of_link(self.note, link, text)
 
     def _get_document_terms_text(self):
@@ -71,6 +78,11 @@ def _put_in_place_of_link(note, link, text):
         terms.addnext(rest)
     anchor.drop_tree()
     return _inner_html(root)
+
+
+def _get_words(text):
+    """Return the words of HTML, whatever stands between them."""
+    return " ".join(html.fromstring(f"<div>{text}</div>").text_content().split())
 
 
 def _inner_html(root):

@@ -79,6 +79,40 @@ class TestAmendmentInvoiced(AmendmentCommon):
         self.assertSame(order, amendment)
         self.assertEqual(self._bill(order), 1968.0)
 
+    def test_more_credited_than_invoiced_is_nothing_in_the_amendment(self):
+        order = self._create_running()
+        amendment = self._amend(order)
+        invoice = order.schedule_line_ids[0].invoice_id
+        self._reverse(invoice, 100.0)
+        self._reverse(invoice)
+        self.assertEqual(amendment.schedule_line_ids.sorted()[0].amount_fixed, 0.0)
+
+    def test_offered_amendment_stands_when_a_correction_is_published_as_it_was(self):
+        order = self._create_running()
+        line = order.schedule_line_ids[0]
+        self._reverse(line.invoice_id)
+        line.action_draft_again()
+        amendment = self._amend(order, price_unit=1600.0)
+        self._approve(amendment)
+        self._send_messages()
+        offered = amendment.terms_hash
+        self._publish(line.invoice_id)
+        self.assertEqual(amendment.terms_hash, offered)
+        self._confirm(amendment)
+        self.assertEqual(self._bill(order), 1968.0)
+
+    def test_credited_payment_is_drafted_again_beside_others_that_took_more(self):
+        order = self._running_order(plan="instalments_3")
+        first, second, _third = order.schedule_line_ids
+        second.action_draft_invoice()
+        second.invoice_id.invoice_line_ids.filtered("product_id").price_unit = 2000.0
+        self._publish(second.invoice_id)
+        first.action_draft_invoice()
+        self._publish(first.invoice_id)
+        self._reverse(first.invoice_id)
+        first.action_draft_again()
+        self.assertEqual(first.state, "drafted")
+
     # === OFFERED AGAIN === #
 
     def test_amendment_offered_again_knows_what_was_invoiced_since(self):
@@ -222,6 +256,31 @@ class TestPaidByRequest(PrepaymentCommon, AmendmentCommon):
             deposit.with_user(self.user_sales).unlink()
         with self.assertRaisesRegex(UserError, "was paid by .* and stays"):
             order.plan_id = self.env.ref("order_invoice_cycle.cycle_plan_advance")
+
+    def test_prepayment_paid_meanwhile_is_back_in_the_amendment(self):
+        order = self._requested_order()
+        amendment = self._amend(order)
+        deposit, final = amendment.schedule_line_ids.sorted()
+        deposit.with_user(self.user_sales).unlink()
+        final.with_user(self.user_sales).write({"amount_type": "rest", "percent": 0})
+        self._approve(amendment)
+        self._send_messages()
+        link = amendment.confirmation_ids.sudo()
+        shown = link.terms_hash
+        payment = self._pay_request(order).sudo().deposit_payment_id
+        order.schedule_line_ids[0].sudo().deposit_payment_id = False
+        order._take_deposit_payment(payment)
+        self.assertEqual(link._confirm(shown, "Jan"), "stale")
+        self.assertEqual(len(amendment.schedule_line_ids), 2)
+
+    def test_order_whose_paid_prepayment_was_skipped_is_amended(self):
+        order = self._requested_order()
+        deposit = self._pay_request(order)
+        deposit.with_user(self.user_manager).action_skip()
+        amendment = self._amend(order, price_unit=1600.0)
+        self._agree(amendment)
+        self.assertSame(order, amendment)
+        self.assertTrue(deposit.exists())
 
     def test_paid_prepayment_is_not_taken_out_by_an_amendment(self):
         order = self._requested_order()

@@ -59,6 +59,37 @@ class TestApprovalEscalation(ApprovalCommon):
         self.assertEqual(order.message_ids, messages)
         self.assertEqual(order.cycle_stage, "draft")
 
+    def test_second_approval_is_not_skipped_by_a_change_that_is_undone(self):
+        self._ask_only(self.user_approver)
+        self.env["cycle.approval.rule"].create(
+            {
+                "name": "Second",
+                "sequence": 99,
+                "approver_ids": [Command.set(self.user_second.ids)],
+            }
+        )
+        order = self._submit(self._create_order())
+        self.assertEqual(len(order.approval_ids), 2)
+        order.with_user(self.user_approver).action_approve()
+        self.assertEqual(order.cycle_stage, "to_approve")
+        for price in (1000.01, 1000.0):
+            order.with_user(self.user_sales).order_line.price_unit = price
+            self.env.cr.flush()
+        self.assertFalse(order._is_approved())
+        self.assertEqual(order.cycle_stage, "draft")
+        self._submit(order)
+        order.with_user(self.user_approver).action_approve()
+        order.with_user(self.user_second).action_approve()
+        self.assertEqual(order.cycle_stage, "approved")
+
+    def test_managers_are_asked_when_the_rule_was_deleted_meanwhile(self):
+        rule = self._ask_only(self.user_approver, deadline_value=1)
+        order = self._submit(self._create_order())
+        (rule or order.approval_ids.rule_id).unlink()
+        self._run_escalation(self._get_now(days=2))
+        self.assertIn(self.user_manager, self._asked(order))
+        self.assertFalse(order.cycle_error)
+
     def test_approvers_are_still_asked_when_a_change_is_undone_at_once(self):
         order = self._submit(self._create_order())
         order.order_line.price_unit = 900.0

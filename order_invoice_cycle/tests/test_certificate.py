@@ -1,10 +1,12 @@
 import io
 import json
+from unittest.mock import patch
 
 from lxml import html
 
 from odoo.exceptions import UserError
 from odoo.fields import Command
+from odoo.tools import mute_logger
 from odoo.tools.pdf import PdfFileReader
 
 from ..models.cycle_confirmation_certificate import ARCHIVING
@@ -124,6 +126,15 @@ class TestCertificate(EvidenceCommon):
                 other.order_line.price_unit = 5.0
                 data = json.loads(confirmation.certificate_json_id.raw)
                 self.assertIn("1,230.00", data["total"])
+
+    @mute_logger("odoo.addons.order_invoice_cycle.models.cycle_job_mixin")
+    def test_order_is_amended_when_its_certificate_cannot_be_made(self):
+        confirmation = self._create_chain()
+        reports = type(self.env["ir.actions.report"])
+        with patch.object(reports, "_render_qweb_pdf", side_effect=OSError("gone")):
+            action = confirmation.order_id.action_amend()
+        self.assertTrue(action["res_id"])
+        self.assertFalse(confirmation.certificate_id)
 
     def test_no_certificate_is_made_from_terms_that_changed(self):
         confirmation = self._create_chain()

@@ -247,6 +247,18 @@ class TestConfirmationTrust(EvidenceCommon):
         order = self._approve(self._create_order(note="<p>As agreed.</p>"))
         self.assertIn("As agreed.", order.note)
 
+    def test_terms_are_written_out_once_however_often_an_order_is_submitted(self):
+        url = f"{self.env['sale.order']._get_note_url()}/terms"
+        terms = f'{TERMS}<p>Always at <a href="{url}">our site</a>.</p>'
+        self.company.write({"terms_type": "html", "invoice_terms_html": terms})
+        for note in (f"<p>See {url}</p>", f'<p><a href="{url}">Terms</a></p>'):
+            order = self._approve(self._create_order(note=note))
+            order.order_line.price_unit = 900.0
+            self._approve(order)
+            self.assertEqual(order.note.count("Support is included"), 1)
+        other = self._approve(self._create_order(note=f"<p>{url}-of-delivery</p>"))
+        self.assertNotIn("Support is included", other.note)
+
     def test_what_was_agreed_beside_the_link_to_the_terms_stays(self):
         self.env["ir.config_parameter"].set_param("account.use_invoice_terms", "True")
         self.company.write({"terms_type": "html", "invoice_terms_html": TERMS})

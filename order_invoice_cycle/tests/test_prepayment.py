@@ -83,6 +83,60 @@ class TestPrepayment(PrepaymentCommon):
         self._send_messages()
         self.assertEqual(len(self.outbox), 1)
 
+    def test_request_waits_while_the_order_is_paused(self):
+        order = self._create_order(payment_mode="prepayment", plan_id=self.plan.id)
+        self._confirm(self._approve(order))
+        self.outbox.clear()
+        order.action_pause()
+        for _time in range(2):
+            self._run_cron("cycle.schedule.line", "_cron_draft_invoices")
+            self._send_messages()
+        self.assertNotIn("request", " ".join(mail["Subject"] for mail in self.outbox))
+        action = self._receive(order)
+        self.assertIn("paused", action["params"]["message"])
+        self.assertTrue(order.schedule_line_ids[0].deposit_payment_id)
+
+    def test_payment_pays_the_request_over_its_amount(self):
+        order = self._create_order(
+            payment_mode="prepayment",
+            deposit_document="request",
+            schedule_line_ids=[
+                Command.create(
+                    {
+                        "name": f"Deposit {percent}",
+                        "kind": "deposit",
+                        "trigger": "confirmation",
+                        "amount_type": "percent",
+                        "percent": percent,
+                    }
+                )
+                for percent in (20, 30)
+            ]
+            + [
+                Command.create(
+                    {"name": "Rest", "amount_type": "rest", "trigger": "completion"}
+                )
+            ],
+        )
+        self._confirm(self._approve(order))
+        self._run_cron("cycle.schedule.line", "_cron_draft_invoices")
+        self._receive(order, amount=369.0)
+        first, second, _rest = order.schedule_line_ids.sorted()
+        self.assertFalse(first.deposit_payment_id)
+        self.assertTrue(second.deposit_payment_id)
+
+    def test_draft_is_red_when_the_payment_it_was_made_for_is_cancelled(self):
+        order = self._requested_order()
+        self._receive(order)
+        deposit = order.schedule_line_ids[0]
+        draft = deposit.invoice_id
+        deposit.deposit_payment_id.action_cancel()
+        self.assertEqual(draft.publish_check_state, "red")
+        self.assertIn("was cancelled", draft.publish_check_note)
+        draft.with_user(self.user_billing).unlink()
+        deposit.action_release()
+        self.assertTrue(deposit.is_payment_awaited)
+
     def test_request_names_no_invoice_number(self):
         order = self._requested_order()
         content, _kind = self.env["ir.actions.report"]._render_qweb_html(
@@ -296,11 +350,10 @@ class TestPrepaymentOnline(PrepaymentCommon, AccountPaymentCommon):
         self.env["ir.config_parameter"].sudo().set_param("sale.automatic_invoice", "1")
         transaction = self._create_transaction(
             flow="direct",
-            state="done",
             reference=reference,
             amount=amount,
             currency_id=order.currency_id.id,
-            **{"partner_id": order.partner_id.id, **values},
+            **{"state": "done", "partner_id": order.partner_id.id, **values},
             sale_order_ids=[Command.set(order.ids)],
         )
         transaction._post_process()
@@ -322,8 +375,26 @@ class TestPrepaymentOnline(PrepaymentCommon, AccountPaymentCommon):
         order = self._requested_order()
         transaction = self._pay_online(order)
         transaction._post_process()
+        self.assertEqual(set(order.invoice_ids.mapped("state")), {"draft"})
         self.assertEqual(len(order.invoice_ids), 1)
         self.assertFalse(order.activity_ids)
+
+    def test_payment_on_its_way_publishes_no_draft_when_it_arrives(self):
+        order = self._requested_order()
+        transaction = self._pay_online(order, state="pending")
+        order.with_user(self.user_manager).action_mark_completed(self.start)
+        final = self._draft(order)
+        self.assertTrue(final)
+        self.assertFalse(final.transaction_ids)
+        final.transaction_ids = transaction
+        transaction.state = "done"
+        transaction._post_process()
+        deposit = order.schedule_line_ids[0]
+        self.assertEqual(final.state, "draft")
+        self.assertEqual(deposit.deposit_payment_id, transaction.payment_id)
+        self.assertEqual(deposit.invoice_id.state, "draft")
+        self._publish(deposit.invoice_id)
+        self.assertEqual(deposit.state, "paid")
 
     def test_online_payment_by_somebody_else_is_taken(self):
         order = self._requested_order()

@@ -30,6 +30,26 @@ class TestPublishCheck(CycleCommon):
         self.assertEqual(invoice.publish_check_state, "amber")
         self.assertIn(f"Order {order.name} is not running", invoice.publish_check_note)
 
+    def test_invoice_reset_to_draft_keeps_its_dates_when_published_again(self):
+        order = self._running_order(plan="instalments_3")
+        invoice = self._publish(self._draft(order, "2027-01-08"), "2027-01-20")
+        before = (invoice.name, invoice.invoice_date, invoice.invoice_date_due)
+        invoice.button_draft()
+        self._publish(invoice, "2027-03-05")
+        self.assertEqual(invoice.state, "posted")
+        after = (invoice.name, invoice.invoice_date, invoice.invoice_date_due)
+        self.assertEqual(after, before)
+
+    def test_check_is_read_by_who_may_not_read_the_order(self):
+        order = self._running_order()
+        order.action_mark_completed("2027-01-15")
+        draft = self._draft(order)
+        clerk = self.user_collections
+        clerk.group_ids += self.env.ref("sales_team.group_sale_salesman")
+        self.assertFalse(order.with_user(clerk).has_access("read"))
+        self.env.invalidate_all()
+        self.assertEqual(draft.with_user(clerk).publish_check_state, "green")
+
     def test_draft_is_amber_when_its_tax_is_not_the_confirmed_one(self):
         move = self._create_draft()
         self.tax_23.amount = 25

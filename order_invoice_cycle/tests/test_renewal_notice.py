@@ -161,6 +161,24 @@ class TestRenewalNotice(RecurringCommon):
             self.assertNotIn("1,230.00", text)
         self.assertIn("1,353.00", link._get_certificate_data()["total"])
 
+    def test_customer_hears_nothing_of_terms_that_are_over(self):
+        order = self._running()
+        self._send_messages()
+        self._renew("2028-01-20")
+        self.assertGreater(order.term_number, 3)
+        queued = self.env["cycle.message"].search(
+            [("purpose", "=", "renewal"), ("state", "=", "queued")]
+        )
+        ends = self.env["cycle.renewal"].browse(queued.mapped("res_id"))
+        self.assertTrue(ends)
+        self.assertGreaterEqual(min(ends.mapped("date_end")), date(2028, 1, 20))
+
+    def test_term_ends_with_the_service_when_that_ends_in_it(self):
+        order = self._running(service_date_end="2027-06-10")
+        self._renew("2027-03-16")
+        self.assertEqual(order.renewal_ids.date_end, date(2027, 6, 10))
+        self.assertEqual(order.date_term_end, date(2027, 6, 10))
+
     def test_price_is_rounded_as_the_currency_asks(self):
         yen = self.env["res.currency"].with_context(active_test=False)
         yen = yen.search([("name", "=", "JPY")])

@@ -84,6 +84,16 @@ class TestSchedule(ScheduleCase):
         with self.assertRaisesRegex(ValidationError, "Three equal monthly"):
             self._create_order(plan="instalments_3", payment_mode="recurring")
 
+    def test_archived_default_plan_fills_no_order(self):
+        plan = self.env.ref("order_invoice_cycle.cycle_plan_instalments_3").copy()
+        self.company.cycle_default_plan_id = plan
+        order = self._create_order(payment_mode="instalments")
+        self.assertEqual(order._get_default_plan(), plan)
+        plan.active = False
+        self.assertFalse(order._get_default_plan())
+        self.customer.cycle_plan_id = plan
+        self.assertFalse(order._get_partner_plan())
+
     def test_plan_is_dropped_when_the_mode_changes(self):
         order = self._create_order(plan="instalments_3")
         order.payment_mode = "after_completion"

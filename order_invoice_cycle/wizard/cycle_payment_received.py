@@ -79,13 +79,31 @@ class CyclePaymentReceived(models.TransientModel):
         self._check_payment()
         payment = self.payment_id or self._create_payment()
         line = self.order_id._take_deposit_payment(payment)
-        if not line.invoice_id:
-            raise UserError(line.error)
-        return line.invoice_id.get_formview_action()
+        if line.invoice_id:
+            return line.invoice_id.get_formview_action()
+        # The payment is known all the same; the draft follows when it can be made.
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "warning",
+                "sticky": True,
+                "message": self.env._(
+                    "The payment is recorded. Its invoice cannot be drafted yet: "
+                    "%(reason)s",
+                    reason=line.error,
+                ),
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
 
     def _check_payment(self):
         order = self.order_id.sudo()
-        line = order._get_unpaid_requests()[:1]
+        payment = self.payment_id.sudo()
+        line = order._get_request_paid_by(
+            payment.amount if payment else self.amount,
+            payment.currency_id or self.currency_id,
+        )
         if self.payment_id or not line:
             problem = order._get_payment_problem(self.payment_id, line)
         else:
