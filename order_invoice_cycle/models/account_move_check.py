@@ -109,8 +109,9 @@ class AccountMove(models.Model):
         if not line.deposit_payment_id or line._is_paid_by_payment():
             return []
         text = self.env._(
-            "Payment %(payment)s, for which it was drafted, was cancelled. Delete this "
-            "draft and release “%(line)s”: then its payment is asked for again.",
+            "Payment %(payment)s, for which it was drafted, was cancelled. Delete or "
+            "cancel this draft and release “%(line)s”: then its payment is asked for "
+            "again.",
             payment=line.deposit_payment_id.display_name,
             line=line.display_name,
         )
@@ -230,14 +231,16 @@ class AccountMove(models.Model):
 
     def _get_date_findings(self, today):
         findings = []
-        if self._get_violated_lock_dates(today, bool(self.amount_tax)):
+        # What was posted before keeps its dates.
+        day = (self.posted_before and self.invoice_date) or today
+        if self._get_violated_lock_dates(day, bool(self.amount_tax)):
             text = self.env._(
                 "The period of %s is locked: ask your accountant.",
-                format_date(self.env, today),
+                format_date(self.env, day),
             )
             findings.append(("red", text))
         date_due = self.schedule_line_id.date_due
-        if date_due and date_due < today:
+        if date_due and date_due < today and not self.posted_before:
             text = self.env._(
                 "It was planned for %s; it will be due some days after it is "
                 "published.",

@@ -98,6 +98,15 @@ class CycleScheduleLine(models.Model):
             )
         return super().action_skip()
 
+    def action_release(self):
+        """Let held lines go on; what was asked for before its payment went is asked
+        for anew."""
+        result = super().action_release()
+        self.sudo().filtered(
+            lambda line: line.is_payment_awaited and line.deposit_payment_id
+        )._forget_request()
+        return result
+
     # === JOB === #
 
     @api.model
@@ -199,8 +208,8 @@ class CycleScheduleLine(models.Model):
         if not self.is_payment_awaited:
             return self.env._("The payment is not awaited any more.")
         if self.order_id.is_paused:
-            # Asked for again once the order is resumed.
-            self.is_request_queued = False
+            # Asked for anew once the order is resumed, as it is then.
+            self.write({"is_request_queued": False, "request_pdf_id": False})
             return self.env._("The order is paused.")
         if not self.request_pdf_id:
             raise UserError(

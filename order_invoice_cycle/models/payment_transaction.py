@@ -7,17 +7,24 @@ class PaymentTransaction(models.Model):
     def _post_process(self):
         """Let a payment that arrived online draft the invoice of its prepayment.
 
-        Drafts of the cycle stay drafts: they are looked at before they are published.
+        Drafts of the cycle stay drafts: they are looked at before they are published,
+        and core settles them then.
         """
+        drafts = {}
         for transaction in self.filtered(lambda tx: not tx.payment_id):
-            # A payment that is recorded now is not one of theirs.
-            transaction.invoice_ids -= transaction.invoice_ids._get_cycle_drafts()
+            # Core can reconcile the payment with what is posted only.
+            drafts[transaction] = transaction.invoice_ids._get_cycle_drafts()
+            transaction.invoice_ids -= drafts[transaction]
         waiting = self.with_context(cycle_leave_drafts=True)
         super(PaymentTransaction, waiting)._post_process()
         for transaction in self.filtered(lambda tx: tx.state == "done"):
             for order in transaction.sale_order_ids:
                 if transaction.payment_id and order._get_unpaid_requests():
                     order._take_deposit_payment(transaction.payment_id)
+        for transaction, moves in drafts.items():
+            # Unless it paid a prepayment.
+            if not transaction.payment_id.cycle_schedule_line_ids:
+                transaction.invoice_ids += moves
 
     def _check_amount_and_confirm_order(self):
         """Leave unconfirmed cycle orders alone: a payment is not a confirmation.

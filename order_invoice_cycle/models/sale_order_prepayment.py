@@ -149,14 +149,20 @@ class SaleOrder(models.Model):
         """Return the online payments that posting the invoice of ``line`` settles.
 
         Core settles an invoice with every payment of its order; what paid a
-        prepayment is kept for the invoice of that prepayment. One that has not
-        arrived yet would post the draft when it does.
+        prepayment is kept for the invoice of that prepayment, and what is on its way
+        for the one that is asked for.
         """
         self.ensure_one()
+        if self.deposit_document != "request":
+            return {}
         reserved = self.schedule_line_ids.deposit_payment_id - line.deposit_payment_id
-        transactions = self.transaction_ids.filtered(
+        is_asked = bool(self._get_unpaid_requests())
+        transactions = self.sudo().transaction_ids.filtered(
             lambda transaction: (
-                transaction.state == "done" and transaction.payment_id not in reserved
+                transaction.payment_id not in reserved
+                and not transaction.payment_id.is_reconciled
+                if transaction.state == "done"
+                else transaction.state in ("pending", "authorized") and not is_asked
             )
         )
         return {"transaction_ids": [Command.set(transactions.ids)]}

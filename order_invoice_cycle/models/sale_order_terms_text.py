@@ -28,8 +28,8 @@ class SaleOrder(models.Model):
         if (
             company.terms_type == "html"
             and text
-            and re.search(rf"{re.escape(link)}(?![\w/?#.-])", self.note or "")
-            and _get_words(text) not in _get_words(self.note)
+            and re.search(rf"{re.escape(link)}(?![\w-]|[/.]\w)", self.note or "")
+            and not _has_words(self.note, text)
         ):
             self.note = _put_in_place_of_link(self.note, link, text)
 
@@ -80,9 +80,13 @@ def _put_in_place_of_link(note, link, text):
     return _inner_html(root)
 
 
-def _get_words(text):
-    """Return the words of HTML, whatever stands between them."""
-    return " ".join(html.fromstring(f"<div>{text}</div>").text_content().split())
+def _has_words(note, text):
+    """Tell whether HTML has all words of another in it already, in their order."""
+    words, wanted = (
+        " ".join(html.fromstring(f"<div>{part}</div>").text_content().split())
+        for part in (note, text)
+    )
+    return bool(wanted) and wanted in words
 
 
 def _inner_html(root):

@@ -251,7 +251,11 @@ class TestConfirmationTrust(EvidenceCommon):
         url = f"{self.env['sale.order']._get_note_url()}/terms"
         terms = f'{TERMS}<p>Always at <a href="{url}">our site</a>.</p>'
         self.company.write({"terms_type": "html", "invoice_terms_html": terms})
-        for note in (f"<p>See {url}</p>", f'<p><a href="{url}">Terms</a></p>'):
+        for note in (
+            f"<p>See {url}.</p>",
+            f"<p>See {url}#payment</p>",
+            f'<p><a href="{url}">Terms</a></p>',
+        ):
             order = self._approve(self._create_order(note=note))
             order.order_line.price_unit = 900.0
             self._approve(order)

@@ -96,6 +96,22 @@ class TestPrepayment(PrepaymentCommon):
         self.assertIn("paused", action["params"]["message"])
         self.assertTrue(order.schedule_line_ids[0].deposit_payment_id)
 
+    def test_request_that_was_stopped_by_a_pause_is_made_anew(self):
+        order = self._create_order(payment_mode="prepayment", plan_id=self.plan.id)
+        self._confirm(self._approve(order))
+        self._run_cron("cycle.schedule.line", "_cron_draft_invoices")
+        order.action_pause()
+        self.outbox.clear()
+        self._send_messages()
+        deposit = order.schedule_line_ids[0]
+        self.assertFalse(deposit.date_requested)
+        self.assertFalse(deposit.is_request_queued or deposit.request_pdf_id)
+        order.action_resume()
+        self._run_cron("cycle.schedule.line", "_cron_draft_invoices")
+        self._send_messages()
+        self.assertTrue(deposit.date_requested)
+        self.assertTrue(deposit.request_pdf_id)
+
     def test_payment_pays_the_request_over_its_amount(self):
         order = self._create_order(
             payment_mode="prepayment",
@@ -135,7 +151,12 @@ class TestPrepayment(PrepaymentCommon):
         self.assertIn("was cancelled", draft.publish_check_note)
         draft.with_user(self.user_billing).unlink()
         deposit.action_release()
-        self.assertTrue(deposit.is_payment_awaited)
+        self.outbox.clear()
+        self._run_cron("cycle.schedule.line", "_cron_draft_invoices")
+        self._send_messages()
+        self.assertIn("payment request", " ".join(m["Subject"] for m in self.outbox))
+        self._receive(order)
+        self.assertEqual(deposit.state, "drafted")
 
     def test_request_names_no_invoice_number(self):
         order = self._requested_order()
@@ -395,6 +416,25 @@ class TestPrepaymentOnline(PrepaymentCommon, AccountPaymentCommon):
         self.assertEqual(deposit.invoice_id.state, "draft")
         self._publish(deposit.invoice_id)
         self.assertEqual(deposit.state, "paid")
+
+    def test_payment_on_its_way_settles_the_invoice_it_is_for(self):
+        for is_reset in (False, True):
+            with self.subTest(is_reset=is_reset):
+                order = self._running_order(payment_mode="prepayment")
+                reference = f"TX{order.id}"
+                transaction = self._pay_online(
+                    order, 1230.0, reference, state="pending"
+                )
+                invoice = self._publish(self._draft(order))
+                self.assertEqual(invoice.transaction_ids, transaction)
+                if is_reset:
+                    invoice.button_draft()
+                transaction.state = "done"
+                transaction._post_process()
+                if is_reset:
+                    self.assertEqual(invoice.state, "draft")
+                    self._publish(invoice)
+                self.assertEqual(invoice.amount_residual, 0.0)
 
     def test_online_payment_by_somebody_else_is_taken(self):
         order = self._requested_order()
