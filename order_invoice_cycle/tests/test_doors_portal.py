@@ -39,7 +39,7 @@ class TestDoorsPortal(CycleHttpCase):
             cls.env["ir.attachment"].create(
                 {
                     "name": "calculation.txt",
-                    "raw": b"700",
+                    "raw": b"Costs us 700",
                     "res_model": "sale.order",
                     "res_id": order.id,
                 }
@@ -163,7 +163,7 @@ class TestDoorsPortal(CycleHttpCase):
                             {**thread, **token, "post_data": {"body": "Hello"}},
                         ),
                     ):
-                        self.assertNotIn("700", self._call(path, **params))
+                        self.assertNotIn("Costs us", self._call(path, **params))
                     self.assertNotIn("Hello", str(order.message_ids.mapped("body")))
 
     # === REMOTE CALLS === #
