@@ -65,6 +65,12 @@ class AccountMove(models.Model):
         lines.settled_amounts = False
         return super()._hold_scheduled_payments(lines, reason)
 
+    def _set_replaced(self):
+        """Let the payments of these credited invoices be invoiced again by others."""
+        self.is_replaced = True
+        # The unique index has to know before the next invoice takes the payment.
+        self.flush_recordset(["is_replaced"])
+
     def _hand_schedule_over(self, new_move):
         """Let ``new_move``, made in place of this invoice, be that of its payment.
 
@@ -75,10 +81,8 @@ class AccountMove(models.Model):
         line = move.schedule_line_id
         if not line or line.invoice_id != move:
             return
-        move.is_replaced = True
+        move._set_replaced()
         line.settled_amounts = False
-        # The unique index has to know before the next invoice takes the payment.
-        move.flush_recordset(["is_replaced"])
         new_move.sudo().write(
             {
                 "schedule_line_id": line.id,

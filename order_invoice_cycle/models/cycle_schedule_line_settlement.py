@@ -69,10 +69,7 @@ class CycleScheduleLine(models.Model):
                     )
                 )
         lines = self.sudo()
-        credited = lines.filtered("is_credited").invoice_id
-        credited.is_replaced = True
-        # The unique index has to know before the next invoice is inserted.
-        credited.flush_recordset(["is_replaced"])
+        lines.filtered("is_credited").invoice_id._set_replaced()
         given_away = lines.filtered("settled_amounts")
         given_away.settled_amounts = False
         given_away._check_share_is_left()

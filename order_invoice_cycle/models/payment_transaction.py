@@ -12,9 +12,11 @@ class PaymentTransaction(models.Model):
         """
         drafts = {}
         for transaction in self.filtered(lambda tx: not tx.payment_id):
-            # Core can reconcile the payment with what is posted only.
-            drafts[transaction] = transaction.invoice_ids._get_cycle_drafts()
-            transaction.invoice_ids -= drafts[transaction]
+            moves = transaction.invoice_ids._get_cycle_drafts()
+            if moves:
+                # Core can reconcile the payment with what is posted only.
+                drafts[transaction] = moves
+                transaction.invoice_ids -= moves
         waiting = self.with_context(cycle_leave_drafts=True)
         super(PaymentTransaction, waiting)._post_process()
         for transaction in self.filtered(lambda tx: tx.state == "done"):

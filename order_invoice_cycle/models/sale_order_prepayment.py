@@ -156,16 +156,19 @@ class SaleOrder(models.Model):
         if self.deposit_document != "request":
             return {}
         reserved = self.schedule_line_ids.deposit_payment_id - line.deposit_payment_id
-        is_asked = bool(self._get_unpaid_requests())
-        transactions = self.sudo().transaction_ids.filtered(
+        transactions = self.sudo().transaction_ids
+        settling = transactions.filtered(
             lambda transaction: (
-                transaction.payment_id not in reserved
+                transaction.state == "done"
+                and transaction.payment_id not in reserved
                 and not transaction.payment_id.is_reconciled
-                if transaction.state == "done"
-                else transaction.state in ("pending", "authorized") and not is_asked
             )
         )
-        return {"transaction_ids": [Command.set(transactions.ids)]}
+        if not self._get_unpaid_requests():
+            settling |= transactions.filtered(
+                lambda transaction: transaction.state in ("pending", "authorized")
+            )
+        return {"transaction_ids": [Command.set(settling.ids)]}
 
     def _get_payment_problem(self, payment, line):
         """Return why a payment is not what a request asks for, or False.

@@ -75,9 +75,8 @@ class SaleOrder(models.Model):
         confirms it again.
         """
         for order in self.sudo().filtered(lambda order: not order.amendment_of_id):
-            credited = order.schedule_line_ids.filtered("is_credited").invoice_id
-            credited.is_replaced = True
-            credited.flush_recordset(["is_replaced"])
+            credited = order.schedule_line_ids.filtered("is_credited")
+            credited.invoice_id._set_replaced()
             order.date_completed = order.date_terminated = order.is_paused = False
             order.date_notice_given = order.renewal_days = False
             order.pause_ids.filtered(lambda pause: not pause.date_end).unlink()
