@@ -79,6 +79,15 @@ class CyclePaymentReceived(models.TransientModel):
         self._check_payment()
         payment = self.payment_id or self._create_payment()
         line = self.order_id._take_deposit_payment(payment)
+        if not line:
+            # Somebody else was faster; nothing is recorded.
+            raise UserError(
+                self.env._(
+                    "Order %s awaits no such payment any more. Open it again to see "
+                    "what is asked for.",
+                    self.order_id.name,
+                )
+            )
         if line.invoice_id:
             return line.invoice_id.get_formview_action()
         # The payment is known all the same; the draft follows when it can be made.
