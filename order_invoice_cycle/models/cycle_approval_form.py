@@ -31,7 +31,9 @@ class CycleApproval(models.Model):
         help="What is open of posted invoices past their due date.",
     )
     discount_max = fields.Float(
-        string="Largest discount (%)", compute="_compute_discount_max"
+        string="Largest discount (%)",
+        compute="_compute_discount_max",
+        help="On a line, with what lines below zero take off the whole order.",
     )
     margin_percent = fields.Float(string="Margin", compute="_compute_margin_percent")
     changes = fields.Text(
@@ -53,7 +55,7 @@ class CycleApproval(models.Model):
             )
             for approval in group:
                 customer = approval.partner_id.commercial_partner_id
-                own = self.browse(approval.id)
+                own = approval.with_env(self.env)
                 own.amount_open = open_amounts.get(customer, 0.0)
                 own.amount_overdue = overdue.get(customer, 0.0)
 
@@ -82,8 +84,7 @@ class CycleApproval(models.Model):
 
     def _compute_discount_max(self):
         for approval in self:
-            lines = approval.sudo().order_id.order_line
-            approval.discount_max = max(lines.mapped("discount"), default=0.0)
+            approval.discount_max = approval.sudo().order_id._get_largest_discount()
 
     def _compute_margin_percent(self):
         shown = self._has_margin()

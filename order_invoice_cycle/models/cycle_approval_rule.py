@@ -29,7 +29,8 @@ class CycleApprovalRule(models.Model):
     )
     discount_min = fields.Float(
         string="Minimum discount (%)",
-        help="The rule asks for approval when one line's discount is at least this.",
+        help="The rule asks for approval when a line's discount is at least this, or "
+        "that of the whole order: what its lines below zero take off.",
     )
     payment_mode = fields.Selection(PAYMENT_MODES, help="Empty: every payment mode.")
     team_id = fields.Many2one(
@@ -90,7 +91,7 @@ class CycleApprovalRule(models.Model):
         """Return the rules of ``self`` that ask for the approval of ``order``."""
         currency = order.company_id.currency_id
         amount = order._get_amount_in_company_currency()
-        discount = max(order.order_line.mapped("discount"), default=0.0)
+        discount = order._get_largest_discount()
         return self.filtered(
             lambda rule: (
                 rule.company_id in (order.company_id, self.env["res.company"])

@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tools import float_repr, html2plaintext
 
 from ..tools.terms import canonical_json, terms_hash
@@ -28,6 +28,9 @@ TERMS_FIELDS = [
     "price_index_percent",
     "price_index_id",
 ]
+# Lets an order become an offer again. An object of this process, so that no context of
+# a remote call can hold it.
+REOPENING = object()
 # What approval and confirmation rest on, and what happened to a running order:
 # computed, counted or written by a button, never typed in.
 PROTECTED_FIELDS = {
@@ -251,9 +254,9 @@ class SaleOrder(models.Model):
         decisions = self._get_current_approvals().mapped("state")
         if "rejected" in decisions:
             return "rejected"
-        if decisions and all(decision == "approved" for decision in decisions):
+        if self._is_approved():
             return "approved"
-        return "to_approve" if decisions else "draft"
+        return "to_approve" if {"waiting", "pending"} & set(decisions) else "draft"
 
     # === NO DOOR AROUND THE CYCLE === #
 
@@ -350,12 +353,46 @@ class SaleOrder(models.Model):
             lambda order: order.payment_mode and order.state in ("cancel", "sent")
         )
         cycle_orders._archive_certificates()
-        result = super().action_draft()
+        reopening = self.with_context(cycle_reopening=REOPENING)
+        result = super(SaleOrder, reopening).action_draft()
         cycle_orders._reset_schedule()
         for order in cycle_orders.sudo():
             order.confirmation_ids._set_superseded()
+            order.approval_ids._set_superseded()
+            order._close_approval_activities()
             order.terms_version += 1
         return result
+
+    def write(self, vals):
+        """Let a running or cancelled order become an offer by its own steps only.
+
+        They part it from what was approved, confirmed and invoiced before.
+        """
+        is_reopening = self.env.context.get("cycle_reopening") is REOPENING
+        if vals.get("state", "cancel") != "cancel" and not is_reopening:
+            for order in self:
+                order._check_may_leave_state(vals["state"])
+        return super().write(vals)
+
+    def _check_may_leave_state(self, state):
+        if not self.payment_mode or state == self.state:
+            return
+        if self.state == "cancel":
+            raise UserError(
+                self.env._(
+                    "Order %(order)s is cancelled. “Set to Quotation” offers it again, "
+                    "as a new version.",
+                    order=self.name,
+                )
+            )
+        if self.state == "sale":
+            raise UserError(
+                self.env._(
+                    "Order %(order)s is running, and stays so until it is cancelled. "
+                    "“Amend” offers the customer other terms.",
+                    order=self.name,
+                )
+            )
 
     # === CORE FLOW === #
 

@@ -262,9 +262,9 @@ class SaleOrder(models.Model):
             return amendment
         return self
 
-    def _get_current_approvals(self):
+    def _get_asked_approvals(self):
         source = self._get_terms_source()
-        return super(SaleOrder, source)._get_current_approvals()
+        return super(SaleOrder, source)._get_asked_approvals()
 
     def _get_current_confirmations(self):
         source = self._get_terms_source()

@@ -2,7 +2,7 @@ from odoo import SUPERUSER_ID, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
-from .sale_order import TERMS_FIELDS
+from .sale_order import REOPENING, TERMS_FIELDS
 from .sale_order_amendment import FIXED_FIELDS
 
 
@@ -31,7 +31,9 @@ class SaleOrder(models.Model):
         lines.filtered(lambda line: line._is_posted())._settle()
         requested = lines._get_requested()
         # An offer for a moment: the terms of a sale cannot be written.
-        order.write({"state": "draft", "locked": False})
+        order.with_context(cycle_reopening=REOPENING).write(
+            {"state": "draft", "locked": False}
+        )
         order.write(self._prepare_amended_terms(order))
         if order.terms_hash != self.terms_hash:
             raise UserError(

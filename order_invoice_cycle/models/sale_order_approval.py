@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
-from odoo.tools import plaintext2html
+from odoo.tools import float_round, plaintext2html
 
 from ..tools.mail import clean_text
 
@@ -106,8 +106,8 @@ class SaleOrder(models.Model):
 
     # === STEPS === #
 
-    def _get_current_approvals(self):
-        """Return the decisions asked for the present version and terms, in order.
+    def _get_asked_approvals(self):
+        """Return every decision asked for the present version and terms, in order.
 
         In superuser mode: whoever reads an order may know whether it is approved.
         """
@@ -118,10 +118,15 @@ class SaleOrder(models.Model):
                 lambda approval: (
                     approval.version == self.terms_version
                     and approval.terms_hash == self.terms_hash
-                    and approval.state != "superseded"
                 )
             )
             .sorted("sequence")
+        )
+
+    def _get_current_approvals(self):
+        """Return the decisions that were taken, or are asked, for these terms."""
+        return self._get_asked_approvals().filtered(
+            lambda approval: approval.state != "superseded"
         )
 
     def _get_pending_approval(self):
@@ -130,12 +135,33 @@ class SaleOrder(models.Model):
         )
 
     def _is_approved(self):
-        """Tell whether every decision about the present terms is an approval."""
+        """Tell whether every decision about the present terms is an approval.
+
+        One that is not awaited any more is none, whatever the others decided.
+        """
         self.ensure_one()
-        approvals = self._get_current_approvals()
+        approvals = self._get_asked_approvals()
         return bool(approvals) and all(
             approval.state == "approved" for approval in approvals
         )
+
+    def _get_largest_discount(self):
+        """Return the largest discount that a line of the order gets, in percent.
+
+        Core's *Discount* button takes something off the whole order by lines below
+        zero: every line gets that as well as its own.
+        """
+        self.ensure_one()
+        lines = self.order_line.filtered(
+            lambda line: not line.display_type and not line.is_downpayment
+        )
+        amounts = lines.mapped("price_subtotal")
+        whole = sum(amount for amount in amounts if amount > 0)
+        taken_off = -sum(amount for amount in amounts if amount < 0)
+        left = max(0.0, 1 - taken_off / whole) if whole else 1.0
+        discount = max(lines.mapped("discount"), default=0.0)
+        digits = self.env["decimal.precision"].precision_get("Discount")
+        return float_round(100 - (100 - discount) * left, precision_digits=digits)
 
     def _check_can_submit(self):
         self.ensure_one()

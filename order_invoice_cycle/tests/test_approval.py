@@ -36,6 +36,27 @@ class TestApproval(ApprovalCommon):
                 self.assertEqual(rule in order.approval_ids.rule_id, asked)
                 rule.active = False
 
+    def test_rule_counts_what_the_discount_button_takes_off_the_whole_order(self):
+        cases = [
+            (0.0, {"discount_type": "so_discount", "discount_percentage": 0.1}, 10.0),
+            (0.0, {"discount_type": "amount", "discount_amount": 615.0}, 50.0),
+            (10.0, {"discount_type": "so_discount", "discount_percentage": 0.1}, 19.0),
+        ]
+        for discount, values, percent in cases:
+            with self.subTest(discount=discount, values=values):
+                order = self._create_order(lines=[self._create_line(discount=discount)])
+                button = self.env["sale.order.discount"].create(
+                    {"sale_order_id": order.id, **values}
+                )
+                button.action_apply_discount()
+                exact = self._create_rule(discount_min=percent)
+                above = self._create_rule(discount_min=percent + 0.01)
+                approvals = self._submit(order).approval_ids
+                self.assertIn(exact, approvals.rule_id)
+                self.assertNotIn(above, approvals.rule_id)
+                self.assertEqual(set(approvals.mapped("discount_max")), {percent})
+                (exact | above).active = False
+
     def test_rule_compares_in_company_currency_when_order_is_foreign(self):
         euro = self.env.ref("base.EUR")
         euro.active = True
@@ -73,6 +94,39 @@ class TestApproval(ApprovalCommon):
             ],
         )
         self.assertEqual(order.cycle_stage, "approved")
+
+    # === NO WAY AROUND === #
+
+    def test_cancelling_skips_no_approver(self):
+        self._create_rule(approver_ids=[Command.set(self.user_second.ids)])
+        order = self._submit(self._create_order())
+        order.with_user(self.user_approver).action_approve()
+        order.with_user(self.user_sales)._action_cancel()
+        self.assertFalse(order._is_approved())
+        for values in ({"state": "draft"}, {"state": "sent"}, {"state": "sale"}):
+            with self.assertRaisesRegex(UserError, "“Set to Quotation”"):
+                order.with_user(self.user_sales).write(values)
+        order.with_user(self.user_sales).action_draft()
+        self.assertEqual(order.cycle_stage, "draft")
+        self.assertFalse(order._is_approved())
+
+    def test_running_order_becomes_no_offer_by_writing_its_state(self):
+        self.company.cycle_auto_send_confirmation = True
+        order = self._running_order()
+        forged = order.with_user(self.user_sales).with_context(cycle_reopening=True)
+        with self.assertRaisesRegex(UserError, "is running, and stays so"):
+            forged.write({"state": "draft"})
+
+    def test_nobody_is_asked_any_more_when_the_offer_is_withdrawn(self):
+        self.company.cycle_auto_send_confirmation = True
+        order = self._create_order()
+        self._approve(order)
+        self.assertEqual(order.state, "sent")
+        order.order_line.price_unit = 900
+        self._submit(order)
+        order.action_draft()
+        self.assertNotIn("pending", order.approval_ids.mapped("state"))
+        self.assertFalse(order.activity_ids)
 
     # === SEQUENCE === #
 

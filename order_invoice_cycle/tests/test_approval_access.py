@@ -144,6 +144,18 @@ class TestApprovalAccess(ViewCase):
         with self.assertRaises(AccessError):
             order.approval_ids.with_user(colleague).read(["state"])
 
+    def test_approver_sees_discount_and_what_changed_on_approval_and_order(self):
+        order = self._submit(lines=[self._create_line(discount=12.5)])
+        order.with_user(self.user_approver).action_approve()
+        order.order_line.price_unit = 907.0
+        order.with_user(self.user_sales).action_submit_for_approval()
+        asked = order.approval_ids.filtered(lambda a: a.state == "pending")
+        asked = asked.with_user(self.user_approver)
+        self.assertEqual(asked.discount_max, 12.5)
+        for shown in (asked.changes_html, asked.order_id.cycle_changes):
+            for part in ("Unit price", "1,000", "907"):
+                self.assertIn(part, shown)
+
     def test_list_to_approve_asks_as_often_for_one_as_for_many(self):
         def count(approvals):
             self.env.flush_all()
