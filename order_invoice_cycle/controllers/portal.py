@@ -33,6 +33,12 @@ class CycleCustomerPortal(CustomerPortal):
             model_name, document_id, access_token=access_token
         )
 
+    def _show_report(self, model, report_type, report_ref, download=False):
+        """Show a cycle order as it was confirmed: its payments, by whom and when."""
+        if model._name == "sale.order" and model.payment_mode:
+            report_ref = "order_invoice_cycle.action_report_cycle_order"
+        return super()._show_report(model, report_type, report_ref, download=download)
+
     @route()
     def portal_order_page(self, order_id, **kwargs):
         """Lead a customer to the page of their link, and staff to its preview."""

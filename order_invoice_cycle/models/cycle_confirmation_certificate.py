@@ -100,7 +100,7 @@ class CycleConfirmation(models.Model):
 
     def _tell_salesperson(self):
         """Hand the certificate to our side as well, on the order."""
-        order = self.order_id.with_context(lang=self.order_id.user_id.lang)
+        order = self.order_id._in_our_language()
         order.message_post(
             body=order.env._(
                 "%(name)s confirmed version %(version)s. The certificate is attached.",
@@ -108,7 +108,7 @@ class CycleConfirmation(models.Model):
                 version=self.version,
             ),
             attachment_ids=(self.certificate_id | self.certificate_json_id).ids,
-            partner_ids=order.user_id.partner_id.ids,
+            partner_ids=order._job_owner().partner_id.ids,
             subtype_xmlid="mail.mt_note",
         )
 
@@ -337,6 +337,15 @@ class CycleConfirmation(models.Model):
         if message.purpose == "receipt":
             # Made already, unless rendering failed then: no receipt without it.
             self._archive_certificate()
+            if not self.certificate_id:
+                raise UserError(
+                    self.env._(
+                        "The certificate of order %(order)s, version %(version)s, "
+                        "could not be made before the order was changed.",
+                        order=self.order_id.name,
+                        version=self.version,
+                    )
+                )
             attachments |= self.certificate_id | self.certificate_json_id
         return attachments
 

@@ -1,5 +1,5 @@
 from odoo import models
-from odoo.tools import format_datetime
+from odoo.tools import email_normalize, format_datetime
 
 
 class CycleConfirmation(models.Model):
@@ -50,18 +50,17 @@ class CycleConfirmation(models.Model):
     def _get_outcome(self):
         """Return the confirmation that this link's recipient may know of, or empty.
 
-        That of the present terms, for whom they went out to. Whoever was taken off
-        the order keeps what they confirmed themselves, and learns nothing more.
+        That of the present terms, for whom the order is sent to at this address.
+        Whoever was taken off it keeps what they confirmed themselves, and learns
+        nothing more.
         """
         self.ensure_one()
         order = self.order_id
-        own = order._get_current_confirmations().filtered(
-            lambda link: (
-                self._has_same_recipient(link)
-                and link.state not in ("superseded", "revoked")
-            )
+        recipients = order._get_terms_source()._get_confirmation_recipients()
+        is_recipient = self.partner_id in recipients and self.email == email_normalize(
+            self.partner_id.email or ""
         )
-        if own and not self._was_withdrawn():
+        if is_recipient and not self._was_withdrawn():
             return order._get_valid_confirmation()
         return self if self.state == "confirmed" else self.browse()
 

@@ -150,15 +150,8 @@ class CycleMessage(models.Model):
             address = document._cycle_message_address(message) or ""
             email = email_normalize(address) or ""
             message.email_to = email or address
-            if not format_address(email):
-                message._set_failed(
-                    self.env._(
-                        "%(partner)s has no valid single e-mail address "
-                        "(“%(address)s”). Correct it on the contact, then send again.",
-                        partner=message.partner_id.display_name,
-                        address=address,
-                    )
-                )
+            if problem := message._get_address_problem(email):
+                message._set_failed(problem)
                 continue
             mail = ahead.get(message.id)
             if not mail or not mail.is_true(message, document):
@@ -171,6 +164,28 @@ class CycleMessage(models.Model):
                 body=mail.archived,
             )
         return outgoing
+
+    def _get_address_problem(self, email):
+        """Return why nothing can be sent to this address, None when it can.
+
+        :param str email: the normalized address, empty when there is none
+        """
+        if not format_address(email):
+            return self.env._(
+                "%(partner)s has no valid single e-mail address (“%(address)s”). "
+                "Correct it on the contact, then send again.",
+                partner=self.partner_id.display_name,
+                address=self.email_to,
+            )
+        blacklist = self.env["mail.blacklist"].sudo()
+        if blacklist.search_count([("email", "=", email)], limit=1):
+            return self.env._(
+                "%(address)s is on the blacklist of e-mail addresses. Take it off, or "
+                "give %(partner)s another address, then send again.",
+                partner=self.partner_id.display_name,
+                address=email,
+            )
+        return None
 
     def _get_obstacle(self):
         document = self._get_document()

@@ -6,6 +6,9 @@ from markupsafe import escape
 from odoo import models
 from odoo.tools import html_sanitize
 
+# Class of the part of a note that holds the company's terms.
+WRITTEN_OUT = "o_cycle_terms"
+
 
 class SaleOrder(models.Model):
     """Terms text: the small print that is part of the offer, word for word."""
@@ -29,7 +32,7 @@ class SaleOrder(models.Model):
             company.terms_type == "html"
             and text
             and re.search(rf"{re.escape(link)}(?![\w-]|[/.]\w)", self.note or "")
-            and not _has_words(self.note, text)
+            and not _is_written_out(self.note)
         ):
             self.note = _put_in_place_of_link(self.note, link, text)
 
@@ -61,6 +64,7 @@ def _put_in_place_of_link(note, link, text):
     """
     root = html.fragment_fromstring(str(note), create_parent="div")
     terms = html.fragment_fromstring(str(text), create_parent="div")
+    terms.set("class", WRITTEN_OUT)
     anchor = next((a for a in root.iter("a") if a.get("href") == link), None)
     if anchor is None:
         # Typed as text: it stays, and what it leads to follows.
@@ -80,13 +84,13 @@ def _put_in_place_of_link(note, link, text):
     return _inner_html(root)
 
 
-def _has_words(note, text):
-    """Tell whether HTML has all words of another in it already, in their order."""
-    words, wanted = (
-        " ".join(html.fromstring(f"<div>{part}</div>").text_content().split())
-        for part in (note, text)
-    )
-    return bool(wanted) and wanted in words
+def _is_written_out(note):
+    """Tell whether company terms were put into a note; they may name their own page.
+
+    They stay as they were offered first, whatever the company's terms are by now.
+    """
+    root = html.fragment_fromstring(str(note), create_parent="div")
+    return any(WRITTEN_OUT in part.classes for part in root.iter("div"))
 
 
 def _inner_html(root):

@@ -153,6 +153,50 @@ class TestCertificate(EvidenceCommon):
         body = self.outbox[-1].get_body(("html",)).get_content()
         self.assertIn(confirmation.evidence_head, body)
 
+    def test_certificate_goes_to_nobody_who_has_left(self):
+        confirmation = self._create_chain()
+        left = self.user_sales.copy({"login": "left", "email": "left@private.example"})
+        confirmation.order_id.user_id = left
+        left.active = False
+        self._certify(confirmation)
+        (message,) = confirmation.order_id.message_ids.filtered(
+            lambda message: confirmation.certificate_id in message.attachment_ids
+        )
+        self.assertNotIn(left.partner_id, message.notified_partner_ids)
+        self.assertTrue(message.notified_partner_ids.user_ids.filtered("active"))
+
+    def test_receipt_that_is_sent_late_names_no_price_of_a_later_offer(self):
+        confirmation = self._certify(self._create_chain())
+        order = confirmation.order_id
+        order._action_cancel()
+        order.action_draft()
+        order.order_line.price_unit = 500.0
+        self.outbox.clear()
+        confirmation._send_receipt()
+        self._send_messages()
+        (receipt,) = self.outbox
+        text = receipt.get_body(("html",)).get_content()
+        self.assertIn(order.name, text)
+        for part in ("615.00", "1,230.00", "next payment"):
+            self.assertNotIn(part, text)
+        self.assertEqual(len(list(receipt.iter_attachments())), 3)
+
+    @mute_logger("odoo.addons.order_invoice_cycle.models.cycle_message_delivery")
+    @mute_logger("odoo.addons.order_invoice_cycle.models.cycle_job_mixin")
+    def test_receipt_does_not_go_out_without_the_certificate_it_names(self):
+        confirmation = self._create_chain()
+        self.env["cycle.message"].search([("state", "=", "queued")]).action_cancel()
+        confirmation.order_id.terms_version += 1
+        self.outbox.clear()
+        confirmation._send_receipt()
+        self._send_messages()
+        self.assertFalse(self.outbox)
+        message = self.env["cycle.message"].search(
+            [("purpose", "=", "receipt")], order="id desc", limit=1
+        )
+        self.assertEqual(message.state, "failed")
+        self.assertIn("The certificate of order", message.failure_reason)
+
     def test_certificate_is_one_page_when_everything_is_long(self):
         self.customer.name = "Przedsiębiorstwo " + "Usługowo-Handlowe " * 8
         self.customer.street = "Aleja Generała Władysława Andersa " * 3

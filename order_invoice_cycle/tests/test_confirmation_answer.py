@@ -1,3 +1,7 @@
+import base64
+from datetime import timedelta
+
+from odoo import fields
 from odoo.tests import tagged
 
 from .confirmation_common import ConfirmationPageCase
@@ -209,6 +213,53 @@ class TestPageAnswer(ConfirmationPageCase):
             self.assertNotIn(secret, page.text)
         for part in ("pdf", "certificate", "certificate?format=json", "pay"):
             self.assertNeutral(self._get(f"{self.path}/{part}"))
+
+    def test_who_was_taken_off_after_the_link_expired_learns_nothing(self):
+        self._open()
+        later = self.confirmation.sudo().date_expiry + timedelta(days=1)
+        self._run_cron("cycle.confirmation", "_cron_nudge_confirmations", now=later)
+        self.assertEqual(self.confirmation.state, "expired")
+        self.order.confirmation_partner_ids = self.piotr
+        self.order.action_send_confirmation()
+        self._send_messages()
+        other = self._get_confirmation(self.piotr).sudo()
+        self.assertEqual(other._confirm(other.terms_hash, "Piotr"), "done")
+        page = self._get(self.path)
+        self.assertIn("This link was withdrawn", page.text)
+        self.assertNotIn("Piotr", page.text)
+        for part in ("pdf", "certificate", "pay"):
+            self.assertNeutral(self._get(f"{self.path}/{part}"))
+
+    def test_other_recipient_learns_of_a_confirmation_on_behalf(self):
+        self._open(self.piotr)
+        self._get_confirmation(self.anna).sudo()._comment(
+            self.confirmation.terms_hash, "Anna", "One question"
+        )
+        self._confirm_on_behalf()
+        path = f"/order/review/{self._get_confirmation(self.piotr).id}"
+        text = self._get_text(self._get(path))
+        self.assertIn("Confirmed by Maria", text)
+
+    def test_recipient_of_an_earlier_version_learns_of_a_confirmation_on_behalf(self):
+        self._open()
+        self.order.company_id.cycle_auto_send_confirmation = False
+        self.order.order_line.price_unit = 2000.0
+        self._approve(self.order)
+        self._confirm_on_behalf()
+        text = self._get_text(self._get(self.path))
+        self.assertIn("Confirmed by Maria", text)
+
+    def _confirm_on_behalf(self):
+        self.order.with_user(self.user_manager).action_confirm_on_behalf(
+            {
+                "channel": "phone",
+                "name": "Maria",
+                "date": str(fields.Date.today()),
+                "reason": "Called",
+                "attachment_name": "call.txt",
+                "attachment": base64.b64encode(b"yes"),
+            }
+        )
 
     def test_recipient_of_an_earlier_version_learns_who_confirmed(self):
         self.order.confirmation_partner_ids = self.anna | self.piotr

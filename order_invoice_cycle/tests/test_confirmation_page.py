@@ -3,6 +3,8 @@ import re
 from datetime import timedelta
 from unittest.mock import patch
 
+from lxml import html
+
 from odoo import fields
 from odoo.fields import Command
 from odoo.tests import tagged
@@ -64,6 +66,26 @@ class TestPageLink(ConfirmationPageCase):
             self.assertIn("Set-up", text)
             self.assertIn("Installation on site", text)
             self.assertIn("500.00", text)
+
+    def test_page_and_pdf_show_each_tax_rate_the_payments_and_the_terms(self):
+        self.tax_23.tax_group_id, self.tax_8.tax_group_id = self.env[
+            "account.tax.group"
+        ].create([{"name": "VAT 23 %"}, {"name": "VAT 8 %"}])
+        self.order.order_line = [self._create_line(500.0, self.tax_8, name="Manual")]
+        self._approve(self.order)
+        self._send_messages()
+        report, _kind = self.env["ir.actions.report"]._render_qweb_html(
+            "order_invoice_cycle.action_report_cycle_order", self.order.ids
+        )
+        printed = " ".join(html.fromstring(report).text_content().split())
+        for text in (self._get_text(self._open()), printed):
+            for part in (
+                *("Manual", "1,500.00", "230.00", "40.00", "1,770.00"),
+                *("VAT 23 %", "VAT 8 %"),
+                *("Deposit", "531.00", "14 days after completion", "1,239.00"),
+                "Work is done on working days.",
+            ):
+                self.assertIn(part, text)
 
     def test_page_needs_no_script(self):
         page = self._open().text

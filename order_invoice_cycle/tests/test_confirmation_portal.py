@@ -108,6 +108,17 @@ class TestPagePortal(ConfirmationPageCase):
     # === CORE'S DOORS === #
 
     @mute_logger("odoo.http")
+    def test_portal_prints_the_order_as_it_was_confirmed(self):
+        self._open()
+        self._post("accept")
+        token = self.order._portal_ensure_token()
+        page = self._get(
+            f"/my/orders/{self.order.id}?access_token={token}&report_type=html"
+        )
+        text = self._get_text(page)
+        for part in ("Anna Nowak", "369.00", "861.00", self.order.terms_hash):
+            self.assertIn(part, text)
+
     def test_core_routes_cannot_confirm(self):
         order = self.order
         order.write({"require_signature": True, "require_payment": False})

@@ -256,10 +256,15 @@ class TestConfirmationTrust(EvidenceCommon):
             f"<p>See {url}#payment</p>",
             f'<p><a href="{url}">Terms</a></p>',
         ):
+            self.company.invoice_terms_html = terms
             order = self._approve(self._create_order(note=note))
+            offered = order.note
+            self.company.invoice_terms_html = "<p>No support.</p>"
             order.order_line.price_unit = 900.0
             self._approve(order)
             self.assertEqual(order.note.count("Support is included"), 1)
+            self.assertEqual(order.note, offered, "the terms it was offered with")
+        self.company.invoice_terms_html = terms
         other = self._approve(self._create_order(note=f"<p>{url}-of-delivery</p>"))
         self.assertNotIn("Support is included", other.note)
 

@@ -249,6 +249,20 @@ class TestMessageContent(MessageCommon):
                 self.assertTrue(self._get_activity(message))
                 self.assertFalse(self.session.accepted)
 
+    def test_message_fails_when_the_address_is_on_the_blacklist(self):
+        message = self._queue_message()
+        confirmation = self.env["cycle.confirmation"].browse(message.res_id)
+        entry = self.env["mail.blacklist"]._add(confirmation.email)
+        self._send()
+        self.assertEqual(message.state, "failed")
+        self.assertIn("is on the blacklist", message.failure_reason)
+        self.assertTrue(self._get_activity(message))
+        self.assertFalse(self.session.accepted)
+        entry.active = False
+        message.with_user(self.user_manager).action_send_again()
+        self._send()
+        self.assertEqual(message.state, "sent")
+
     def test_message_fails_when_the_company_has_no_address(self):
         message = self._queue_message()
         message.mail_template_id.email_from = False
