@@ -108,6 +108,13 @@ class AccountMove(models.Model):
         line = self.sudo().schedule_line_id
         if not line.deposit_payment_id or line._is_paid_by_payment():
             return []
+        if self.posted_before:
+            # It was issued: another payment may have paid it since.
+            text = self.env._(
+                "Payment %(payment)s, for which it was drafted, was cancelled.",
+                payment=line.deposit_payment_id.display_name,
+            )
+            return [("amber", text)]
         text = self.env._(
             "Payment %(payment)s, for which it was drafted, was cancelled. Delete or "
             "cancel this draft and release “%(line)s”: then its payment is asked for "

@@ -62,7 +62,7 @@ class AccountMove(models.Model):
 
     def _hold_scheduled_payments(self, lines, reason):
         """The payment takes its share again once its invoice is gone."""
-        lines.settled_amounts = False
+        lines._unsettle()
         return super()._hold_scheduled_payments(lines, reason)
 
     def _set_replaced(self):
@@ -82,7 +82,7 @@ class AccountMove(models.Model):
         if not line or line.invoice_id != move:
             return
         move._set_replaced()
-        line.settled_amounts = False
+        line._unsettle()
         new_move.sudo().write(
             {
                 "schedule_line_id": line.id,

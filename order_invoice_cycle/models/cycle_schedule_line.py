@@ -230,9 +230,9 @@ class CycleScheduleLine(models.Model):
         invoice = self.invoice_id
         if invoice.state == "draft":
             return "drafted"
-        if invoice.payment_state == "reversed":
+        if self._is_reversed():
             return "cancelled"
-        if invoice.payment_state in ("paid", "in_payment"):
+        if invoice.payment_state in ("paid", "in_payment", "reversed"):
             return "paid"
         if invoice:
             return "invoiced"

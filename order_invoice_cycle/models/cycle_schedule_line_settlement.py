@@ -48,7 +48,26 @@ class CycleScheduleLine(models.Model):
     @api.depends("invoice_id.payment_state")
     def _compute_is_credited(self):
         for line in self:
-            line.is_credited = line.sudo().invoice_id.payment_state == "reversed"
+            line.is_credited = line._is_reversed()
+
+    def _is_reversed(self):
+        """Tell whether nothing is left to pay because its invoice was credited.
+
+        Core calls an invoice reversed as well that was paid by the credit note of
+        another one.
+        """
+        self.ensure_one()
+        is_reversed = self.sudo().invoice_id.payment_state == "reversed"
+        return is_reversed and self._is_credited_in_full()
+
+    def _is_credited_in_full(self):
+        """Tell whether credit notes took back what its invoice charged, paid or not."""
+        self.ensure_one()
+        invoice = self.sudo().invoice_id
+        if invoice.state != "posted" or self.currency_id.is_zero(invoice.amount_total):
+            return False
+        left = sum(sum_buckets(self._get_net_buckets()))
+        return self.currency_id.compare_amounts(left, 0) <= 0
 
     # === BUTTONS === #
 
@@ -69,6 +88,8 @@ class CycleScheduleLine(models.Model):
                     )
                 )
         lines = self.sudo()
+        # The unique index has to know which invoices are gone.
+        lines.move_ids.flush_recordset(["state"])
         lines.filtered("is_credited").invoice_id._set_replaced()
         given_away = lines.filtered("settled_amounts")
         given_away.settled_amounts = False
@@ -153,6 +174,63 @@ class CycleScheduleLine(models.Model):
         for line in self.sudo():
             buckets = line._get_net_buckets(with_drafts)
             line.settled_amounts = {"buckets": buckets}
+
+    def _unsettle(self):
+        """Let payments whose invoice is gone take what the other invoices leave."""
+        for order, lines in (
+            self.filtered("settled_amounts").grouped("order_id").items()
+        ):
+            if order.state == "sale" and order.payment_mode != "recurring":
+                # Otherwise its share would grow to what those have taken already.
+                others = order.schedule_line_ids - lines
+                others.filtered(
+                    lambda line: line._is_posted() and not line.settled_amounts
+                )._settle()
+            lines.settled_amounts = False
+
+    def _get_taken_by_others(self):
+        """Return the given up payments of an offer whose share other invoices took.
+
+        :return: those of ``self``, the payments of one order that could be asked for
+            again, without which the others still take all that is left of it
+        """
+        order = self.order_id
+        taken = self.browse()
+        total = Fraction(str(round(order.amount_total, 6)))
+        untaxed = Fraction(str(round(order.amount_untaxed, 6)))
+        if not total or not untaxed:
+            return taken
+        posted = (order.schedule_line_ids - self).filtered(lambda x: x._is_posted())
+        # Without taxes: other rates take nobody's share.
+        charged = sum(sum_buckets(line._get_net_buckets())[0] for line in posted)
+        left = 1 - Fraction(str(round(charged, 6))) / untaxed
+        shares = {x: x._get_share(total) for x in self if x.amount_type != "rest"}
+        wanted = sum(shares.values())
+        rounding = Fraction(str(order.currency_id.rounding)) / abs(untaxed)
+        for line in self.filtered(lambda line: line.is_skipped or line.invoice_id):
+            share = shares.get(line, 0)
+            if wanted - share >= left - rounding:
+                taken |= line
+                wanted -= share
+        return taken
+
+    def _reopen(self):
+        """Let payments be asked for again, as if nothing had happened to them."""
+        credited = self.filtered("invoice_id")
+        credited.invoice_id._set_replaced()
+        # What paid it was given back, or waits to be allocated.
+        credited.deposit_payment_id = False
+        self.filtered(lambda line: line.trigger != "date").date_due = False
+        self._forget_request()
+        self.write(
+            {
+                "hold_reason": False,
+                "is_skipped": False,
+                "is_left_out": False,
+                # A payment that was given up had settled at something or nothing.
+                "settled_amounts": False,
+            }
+        )
 
     def _freeze_given_up(self):
         """Let what is never invoiced keep its share, which then nobody else takes.

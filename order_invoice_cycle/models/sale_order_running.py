@@ -71,34 +71,37 @@ class SaleOrder(models.Model):
         """Forget what happened to a cancelled order that is offered again.
 
         Of an amendment nothing happened: its payments say what became of those of its
-        order. A payment that was credited in full is invoiced again if the customer
-        confirms it again.
+        order.
         """
         for order in self.sudo().filtered(lambda order: not order.amendment_of_id):
-            credited = order.schedule_line_ids.filtered("is_credited")
-            credited.invoice_id._set_replaced()
             order.date_completed = order.date_terminated = order.is_paused = False
             order.date_notice_given = order.renewal_days = False
             order.pause_ids.filtered(lambda pause: not pause.date_end).unlink()
-            open_lines = order.schedule_line_ids.filtered(
-                # What an amendment took out is no part of the offer.
-                lambda line: (
-                    not line.invoice_id and (line.period_number or not line.is_left_out)
-                )
-            )
-            open_lines.filtered(lambda line: line.trigger != "date").date_due = False
-            open_lines._forget_request()
-            open_lines.write(
-                {
-                    "hold_reason": False,
-                    "is_skipped": False,
-                    "is_left_out": False,
-                    # A payment that was given up had settled at something or nothing.
-                    "settled_amounts": False,
-                }
-            )
+            order._get_payments_to_reopen()._reopen()
+            if order.payment_mode != "recurring":
+                order._settle_published()
             if order._can_recur():
                 order._reset_terms()
+
+    def _get_payments_to_reopen(self):
+        """Return what is to be paid if the customer confirms the order again.
+
+        Also what was credited in full, and what was given up, unless other invoices
+        took its share. Not the credited periods of a recurring order: the terms that
+        are confirmed again name none of them.
+        """
+        self.ensure_one()
+        lines = self.schedule_line_ids
+        reopened = lines.filtered(
+            # What an amendment took out is no part of the offer.
+            lambda line: (
+                not line.invoice_id and (line.period_number or not line.is_left_out)
+            )
+        )
+        if self.payment_mode == "recurring":
+            return reopened
+        reopened |= lines.filtered(lambda line: line._is_credited_in_full())
+        return reopened - reopened._get_taken_by_others()
 
     def _keep_acceptance(self, document, name):
         """Keep the customer's acceptance with the evidence, where nobody deletes it."""

@@ -81,6 +81,20 @@ class SaleOrder(models.Model):
             )
         )
 
+    def _settle_published(self):
+        """Let an order that is offered again count what its invoices really took.
+
+        Nothing, of a payment that stays given up.
+        """
+        self.ensure_one()
+        amounts = self._get_schedule_amounts()
+        compare = self.currency_id.compare_amounts
+        for line in self.schedule_line_ids:
+            if line in amounts and (line._is_posted() or line.is_skipped):
+                charged = sum_buckets(line._get_net_buckets())
+                if any(map(compare, charged, amounts[line])):
+                    line._settle()
+
     # === SHARES BESIDE SETTLED PAYMENTS === #
 
     def _get_weights_beside_settled(self):
@@ -245,7 +259,10 @@ class SaleOrder(models.Model):
     def _start_schedule(self):
         for order in self.sudo():
             order.cycle_fiscal_position_id = order.fiscal_position_id
-        return super()._start_schedule()
+        result = super()._start_schedule()
+        # What was credited while it was an offer.
+        self.schedule_line_ids._settle_deposits()
+        return result
 
     def _get_taxed_position(self):
         """Return the fiscal position whose taxes the order lines have.

@@ -33,6 +33,70 @@ class TestOfferedAgain(CycleCommon):
         self._offer_again(order)
         self.assertEqual(order.schedule_line_ids.mapped("amount_total"), [369.0, 861.0])
 
+    def test_deposit_stays_given_up_when_the_final_invoice_took_its_share(self):
+        for is_credited in (True, False):
+            with self.subTest(is_credited=is_credited):
+                order = self._running_order(plan="deposit_30")
+                if is_credited:
+                    deposit = self._publish(self._draft(order))
+                    self._reverse_invoice(deposit, post=True)
+                else:
+                    order.schedule_line_ids[0].action_skip()
+                order.action_mark_completed("2027-02-01")
+                final = self._publish(self._draft(order))
+                self.assertEqual(final.amount_total, 1230.0)
+                self._offer_again(order)
+                amounts = order.schedule_line_ids.mapped("amount_total")
+                self.assertEqual(amounts, [0.0, 1230.0])
+                self._confirm(self._approve(order))
+                self.assertFalse(self._draft(order))
+                self.assertEqual(order.amount_invoiced, 1230.0)
+
+    def test_invoice_counts_with_what_a_person_made_of_it(self):
+        order = self._running_order(plan="instalments_3")
+        first = self._draft(order, "2027-01-15")
+        first.invoice_line_ids.price_unit = 500.0
+        self._publish(first)
+        self._offer_again(order)
+        amounts = order.schedule_line_ids.mapped("amount_total")
+        self.assertEqual(amounts, [615.0, 307.5, 307.5])
+        self._confirm(self._approve(order))
+        drafts = self._draft(order)
+        self.assertEqual(sum((first | drafts).mapped("amount_total")), 1230.0)
+
+    def test_refunded_payment_is_asked_for_again(self):
+        order = self._running_order(plan="deposit_30")
+        deposit = self._publish(self._draft(order))
+        self._pay(deposit)
+        order._action_cancel()
+        self._reverse_invoice(deposit, post=True)
+        self.assertEqual(deposit.payment_state, "paid")
+        order.action_draft()
+        self.assertEqual(self._get_states(order), ["waiting", "waiting"])
+        self._confirm(self._approve(order))
+        self.assertTrue(order.is_deposit_due)
+        self.assertEqual(self._draft(order).amount_total, 369.0)
+
+    def test_deposit_credited_while_it_is_an_offer_is_due_at_the_end(self):
+        order = self._running_order(plan="deposit_30")
+        deposit = self._publish(self._draft(order))
+        self._offer_again(order)
+        self._reverse_invoice(deposit, post=True)
+        self._confirm(self._approve(order))
+        amounts = order.schedule_line_ids.mapped("amount_total")
+        self.assertEqual(amounts, [0.0, 1230.0])
+
+    def test_credited_period_of_a_recurring_order_is_not_billed_again(self):
+        order = self._running_order(plan="monthly")
+        drafts = self._draft(order, "2027-02-20")
+        march = self._publish(drafts.sorted("invoice_date_due")[-1:], "2027-02-20")
+        self._reverse_invoice(march, post=True)
+        period = march.schedule_line_id
+        self._offer_again(order)
+        self._confirm(self._approve(order))
+        self.assertEqual((period.state, period.invoice_id), ("cancelled", march))
+        self.assertNotIn(period, self._draft(order, "2027-04-01").schedule_line_id)
+
     def test_another_plan_leaves_the_cancelled_invoice_as_it_is(self):
         order = self._running_order(plan="deposit_30")
         invoice = self._publish(self._draft(order))

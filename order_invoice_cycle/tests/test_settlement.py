@@ -124,6 +124,53 @@ class TestSettlement(CycleCommon):
         credit_note.button_draft()
         self.assertEqual(order.schedule_line_ids.mapped("amount_total"), [369.0, 861.0])
 
+    def test_deposit_paid_by_another_credit_note_is_paid_and_not_credited(self):
+        order, deposit = self._create_deposit_order()
+        self._publish(deposit)
+        other = self.init_invoice(
+            "out_refund", partner=self.customer, amounts=[369.0], post=True
+        )
+        receivable = (deposit | other).line_ids.filtered(
+            lambda line: line.account_type == "asset_receivable"
+        )
+        receivable.reconcile()
+        self.assertEqual(deposit.payment_state, "reversed")
+        line = order.schedule_line_ids[0]
+        self.assertEqual((line.state, line.is_credited), ("paid", False))
+        self.assertFalse(order.is_deposit_due)
+        with self.assertRaisesRegex(UserError, "nothing to draft again"):
+            line.action_draft_again()
+
+    def test_payment_drafted_again_takes_what_the_others_left(self):
+        lines = [self._create_line(taxes=self.env["account.tax"])]
+        order = self._create_order(
+            payment_mode="instalments",
+            lines=lines,
+            schedule_line_ids=[
+                Command.create(
+                    {
+                        "name": name,
+                        "amount_type": "percent",
+                        "percent": percent,
+                        "date_due": self.start,
+                    }
+                )
+                for name, percent in (("First", 30), ("Second", 70))
+            ],
+        )
+        self._confirm(self._approve(order))
+        first = order.schedule_line_ids[0].action_draft_invoice()
+        self._edit(first, price_unit=200.0)
+        order.action_spread_difference()
+        second = self._draft(order) - first
+        self._publish(first | second)
+        self.assertEqual(second.amount_total, 800.0)
+        first.button_draft()
+        first.button_cancel()
+        again = order.schedule_line_ids[0].action_draft_again()
+        self.assertEqual(again.amount_total, 200.0)
+        self.assertFalse(order.has_schedule_difference)
+
     def test_skipped_deposit_is_due_at_the_end(self):
         order = self._running_order(plan="deposit_30")
         order.schedule_line_ids[0].action_skip()
