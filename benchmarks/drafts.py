@@ -136,6 +136,9 @@ class Rounds:
             ["way", "drafts", "ms/draft", "ratio", "queries/draft", "journal items"],
             rows,
         )
+        slow = [case for case in PEERS if not self.each(case, size, lines)]
+        if slow:
+            print(f"Too slow to be measured at this size: {', '.join(slow)}")
 
     def print_bad(self) -> None:
         """Print what one bad record costs."""

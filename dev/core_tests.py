@@ -27,6 +27,7 @@ FILES = {
         "test_ir_config_parameter",
         "test_onchange",
         "test_payment_flow",
+        "test_product_catalog",
         "test_sale_flow",
         "test_sale_order",
         "test_sale_prices",

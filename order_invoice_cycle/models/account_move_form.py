@@ -2,6 +2,8 @@ from odoo import api, fields, models
 
 # Where core's electronic formats keep their state, if they are installed.
 STATES = {"peppol_move_state": "Peppol", "l10n_pl_edi_status": "KSeF"}
+# The structured file that goes with the PDF or is embedded in it, as in Factur-X.
+FILE = "ubl_cii_xml_id"
 
 
 class AccountMove(models.Model):
@@ -42,16 +44,21 @@ class AccountMove(models.Model):
             for move in self:
                 move[field] = counts.get(move._origin, 0)
 
-    @api.depends(lambda self: [name for name in STATES if name in self._fields])
+    @api.depends(lambda self: [x for x in (*STATES, FILE) if x in self._fields])
     def _compute_cycle_electronic_note(self):
         """Read the states of core's formats, whichever are installed."""
         names = [name for name in STATES if name in self._fields]
         for move in self:
-            move.cycle_electronic_note = ", ".join(
+            notes = [
                 f"{STATES[name]}: {label}"
                 for name in names
                 if (label := move._get_selection_label(name))
-            )
+            ]
+            # In superuser mode: only the name of a file of the reader's own invoice.
+            file = FILE in self._fields and move.sudo()[FILE]
+            if file:
+                notes.append(self.env._("Structured file: %s", file.name))
+            move.cycle_electronic_note = ", ".join(notes)
 
     def _get_selection_label(self, name):
         labels = dict(self._fields[name]._description_selection(self.env))

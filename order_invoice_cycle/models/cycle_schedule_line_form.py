@@ -26,7 +26,13 @@ class CycleScheduleLine(models.Model):
             line.is_late = waiting and bool(line.date_due) and line.date_due < today
 
     @api.depends(
-        "state", "error", "retry_at", "hold_reason", "date_draft", "order_id.state"
+        "state",
+        "error",
+        "retry_at",
+        "hold_reason",
+        "date_draft",
+        "is_left_out",
+        "order_id.state",
     )
     def _compute_state_note(self):
         for line in self:
@@ -64,7 +70,19 @@ class CycleScheduleLine(models.Model):
                 "Its invoice was credited: it is invoiced again only if you draft it "
                 "again."
             )
+        if self.state == "cancelled":
+            return self._get_cancellation_note()
         return False
+
+    def _get_cancellation_note(self):
+        if self.order_id.state == "cancel":
+            return self.env._("Not invoiced: the order is cancelled.")
+        if self.is_left_out:
+            return self.env._(
+                "Not invoiced: a pause, the end of the order or an amendment left it "
+                "out."
+            )
+        return self.env._("Not invoiced: it was skipped.")
 
     def _is_draft_overdue(self):
         """Tell whether the day of the draft has come; not before a missing date."""

@@ -15,6 +15,10 @@ class CycleScheduleLine(models.Model):
     _name = "cycle.schedule.line"
     _inherit = ["cycle.schedule.line", "cycle.message.source"]
 
+    is_paid_by_request = fields.Boolean(
+        compute="_compute_is_paid_by_request",
+        help="Asked for by a payment request; its invoice follows the payment.",
+    )
     is_payment_awaited = fields.Boolean(
         compute="_compute_is_payment_awaited",
         store=True,
@@ -39,19 +43,24 @@ class CycleScheduleLine(models.Model):
         "This payment has paid another prepayment already.",
     )
 
+    @api.depends("kind", "order_id.deposit_document")
+    def _compute_is_paid_by_request(self):
+        for line in self:
+            line.is_paid_by_request = (
+                line.kind == "deposit" and line.order_id.deposit_document == "request"
+            )
+
     @api.depends(
-        "kind",
+        "is_paid_by_request",
         "is_skipped",
         "order_id.state",
-        "order_id.deposit_document",
         "deposit_payment_id.state",
         "invoice_id",
     )
     def _compute_is_payment_awaited(self):
         for line in self:
             line.is_payment_awaited = (
-                line.kind == "deposit"
-                and line.order_id.deposit_document == "request"
+                line.is_paid_by_request
                 and line.order_id.state == "sale"
                 and not line.is_skipped
                 and not line._is_paid_by_payment()

@@ -132,7 +132,9 @@ class SaleOrder(models.Model):
         self.ensure_one()
         if not self._can_recur():
             return 1.0
-        periods = self.schedule_line_ids.filtered("period_start").sorted("period_start")
+        periods = self.schedule_line_ids.filtered(
+            lambda line: line.period_start and not line.is_skipped
+        ).sorted("period_start")
         following = periods.filtered(
             lambda line: not line.settled_amounts and not line.invoice_id
         )
@@ -268,6 +270,30 @@ class SaleOrder(models.Model):
             return self.env._("last day of a month")
         return self.env._("day %s of a month", line.offset_day)
 
+    def _get_invoicing_text(self):
+        """Return what the customer receives before they have to pay."""
+        self.ensure_one()
+        days = self.company_id.cycle_min_payment_days
+        requested = self.schedule_line_ids.filtered("is_paid_by_request")
+        if not requested:
+            return self.env._(
+                "You receive an invoice by e-mail before each payment, and have at "
+                "least %(days)s days to pay it.",
+                days=days,
+            )
+        text = self.env._(
+            "You receive a payment request by e-mail for what is paid in advance, and "
+            "the invoice when the payment has arrived."
+        )
+        if self.schedule_line_ids <= requested:
+            return text
+        return self.env._(
+            "%(text)s Before each other payment you receive an invoice, and have at "
+            "least %(days)s days to pay it.",
+            text=text,
+            days=days,
+        )
+
     def _get_next_payment_text(self):
         """Return in one sentence which payment comes next, after the confirmation."""
         self.ensure_one()
@@ -283,6 +309,15 @@ class SaleOrder(models.Model):
             return ""
         line = line[0]
         amount = line.currency_id.format(line.amount_total)
+        if line.is_paid_by_request and not line.invoice_id:
+            return self.env._(
+                "The next payment is %(amount)s (%(name)s), due %(due)s. You receive "
+                "a payment request by e-mail, and the invoice when the payment has "
+                "arrived.",
+                amount=amount,
+                name=line.name,
+                due=self._get_due_text(line),
+            )
         if not line.date_due:
             return self.env._(
                 "The next payment, %(amount)s (%(name)s), is due %(due)s. You receive "

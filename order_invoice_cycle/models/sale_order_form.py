@@ -16,7 +16,7 @@ class SaleOrder(models.Model):
     )
     is_schedule_locked = fields.Boolean(
         compute="_compute_is_schedule_locked",
-        help="Confirmed or cancelled, or somebody is deciding about it now.",
+        help="Confirmed or cancelled: the schedule is what was agreed.",
     )
     date_next_due = fields.Date(
         string="Next due",
@@ -32,13 +32,10 @@ class SaleOrder(models.Model):
 
     # === COMPUTES === #
 
-    @api.depends("state", "cycle_stage")
+    @api.depends("state")
     def _compute_is_schedule_locked(self):
         for order in self:
-            order.is_schedule_locked = order.state in (
-                "sale",
-                "cancel",
-            ) or order.cycle_stage in ("to_approve", "awaiting_customer")
+            order.is_schedule_locked = order.state in ("sale", "cancel")
 
     @api.depends("cycle_stage", "approval_ids.state", "confirmation_ids.state")
     def _compute_cycle_stage_note(self):

@@ -154,15 +154,25 @@ class SaleOrder(models.Model):
         """Begin the next term and plan the one after it."""
         self.ensure_one()
         renewal = self._get_renewal(self.term_number + 1)
-        renewal._update_state("renewed", date_decided=today)
+        customer = renewal._get_recipient().display_name
+        renewal._update_state(
+            "renewed",
+            date_decided=today,
+            decided_name=self.env._(
+                "%(customer)s, who gave no notice", customer=customer
+            ),
+        )
         self.term_number = renewal.term_number
         self._replan_periods()
         self.message_post(
             body=self.env._(
-                "Renewed for term %(term)s, until %(date)s, at %(price)s per period.",
+                "Renewed for term %(term)s, until %(date)s, at %(price)s per period: "
+                "%(customer)s gave no notice by %(day)s.",
                 term=self.term_number,
-                date=self.date_term_end,
+                date=format_date(self.env, self.date_term_end),
                 price=self.currency_id.format(renewal.amount_total),
+                customer=customer,
+                day=format_date(self.env, renewal.date_cancel_by),
             )
         )
 

@@ -102,8 +102,8 @@ class SaleOrder(models.Model):
         raise UserError(
             self.env._(
                 "The schedule of order %(order)s cannot be edited: it is recurring, "
-                "somebody is deciding about it, or it is confirmed. A confirmed order "
-                "is changed by an amendment.",
+                "or the order is confirmed or cancelled. A confirmed order is changed "
+                "by an amendment.",
                 order=self.name,
             )
         )
@@ -115,9 +115,28 @@ class SaleOrder(models.Model):
         """Offer the customer's own plan, with its payment mode, on a new order."""
         plan = self._get_partner_plan()
         if plan and self.state == "draft" and not self.terms_version:
-            if not self.schedule_line_ids or self.plan_id:
+            if self.plan_id or not self._has_schedule_by_hand():
                 self.payment_mode = plan.payment_mode
                 self.plan_id = plan
+
+    def _has_schedule_by_hand(self):
+        """Tell whether an order without a plan has payments that somebody typed.
+
+        Not when they are the one that its payment mode alone brings; in a form that
+        may be the company's default mode, which nobody chose.
+        """
+        self.ensure_one()
+        lines = self.schedule_line_ids
+        if not lines or self.payment_mode == "recurring":
+            return bool(lines)
+        prepared = self._prepare_schedule() or []
+        return len(lines) != len(prepared) or any(
+            line[name] != value
+            for line, values in zip(lines, prepared, strict=True)
+            for name, value in {"amount_type": "rest", **values}.items()
+            # Its text is in the language of whoever was the customer before.
+            if name != "name"
+        )
 
     def _get_partner_plan(self):
         partner = self.partner_id.commercial_partner_id.sudo()

@@ -74,6 +74,7 @@ from . import test_publish_check
 from . import test_publish_many
 from . import test_payment
 from . import test_prepayment
+from . import test_prepayment_page
 from . import test_driver
 from . import test_reminder
 from . import test_reminder_hold

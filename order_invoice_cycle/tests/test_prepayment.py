@@ -158,6 +158,38 @@ class TestPrepayment(PrepaymentCommon):
         self._receive(order)
         self.assertEqual(deposit.state, "drafted")
 
+    def test_invoice_that_was_issued_can_be_posted_when_its_payment_is_cancelled(self):
+        order = self._requested_order()
+        self._receive(order)
+        invoice = self._publish(order.invoice_ids)
+        order.schedule_line_ids[0].sudo().deposit_payment_id.action_cancel()
+        invoice.button_draft()
+        self.assertEqual(invoice.publish_check_state, "amber")
+        self.assertIn("was cancelled", invoice.publish_check_note)
+        self._publish(invoice)
+        self.assertEqual(invoice.state, "posted")
+
+    def test_customer_reads_that_the_invoice_follows_the_payment_of_a_request(self):
+        order = self._create_order(payment_mode="prepayment", plan_id=self.plan.id)
+        text = order._get_invoicing_text()
+        self.assertIn("a payment request by e-mail", text)
+        self.assertIn("Before each other payment you receive an invoice", text)
+        self._confirm(self._approve(order))
+        text = order._get_next_payment_text()
+        self.assertIn("369.00", text)
+        self.assertIn("the invoice when the payment has arrived", text)
+        order.schedule_line_ids[0].action_skip()
+        text = order._get_next_payment_text()
+        self.assertIn("1,230.00", text)
+        self.assertIn("You receive an invoice", text)
+        whole = self.env.ref("order_invoice_cycle.cycle_plan_advance").copy(
+            {"deposit_document": "request"}
+        )
+        order = self._create_order(payment_mode="prepayment", plan_id=whole.id)
+        self.assertNotIn("other payment", order._get_invoicing_text())
+        plain = self._create_order(plan="deposit_30")
+        self.assertIn("an invoice by e-mail before each", plain._get_invoicing_text())
+
     def test_request_names_no_invoice_number(self):
         order = self._requested_order()
         content, _kind = self.env["ir.actions.report"]._render_qweb_html(

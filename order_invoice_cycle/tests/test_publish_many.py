@@ -144,3 +144,24 @@ class TestPublishMany(CycleCommon):
             send, "_get_default_sending_methods", lambda _self, _move: {"peppol"}
         ):
             self.assertEqual(move._get_electronic_methods(), {"peppol"})
+            move.invoice_pdf_report_id = False
+            with patch.object(send, "_generate_and_send_invoices") as generate:
+                move._cycle_message_documents(self.env["cycle.message"])
+        _args, kwargs = generate.call_args
+        self.assertEqual(kwargs["sending_methods"], ["peppol"])
+
+    def test_form_shows_the_structured_file_that_core_made(self):
+        move = self._publish(self._create_drafts(100))
+        self.assertFalse(move.cycle_electronic_note)
+        self.env["ir.attachment"].create(
+            {
+                "name": "factur-x.xml",
+                "raw": b"<invoice/>",
+                "res_model": move._name,
+                "res_id": move.id,
+                "res_field": "ubl_cii_xml_file",
+            }
+        )
+        move.invalidate_recordset()
+        note = move.with_user(self.user_billing).cycle_electronic_note
+        self.assertIn("factur-x.xml", note)

@@ -41,6 +41,28 @@ class TestRenewal(RecurringCommon):
             [int(text.split("term ")[1].split(",")[0]) for text in renewed], [4, 3, 2]
         )
 
+    def test_renewal_is_an_event_that_says_who_when_price_and_term(self):
+        order = self._running(price_index="percent", price_index_percent=10)
+        self._renew("2027-03-16")
+        renewal = order.renewal_ids
+        self.assertRecordValues(
+            renewal,
+            [
+                {
+                    "state": "renewed",
+                    "term_number": 2,
+                    "date_decided": date(2027, 3, 16),
+                    "decided_name": "Nowak Sp. z o.o., who gave no notice",
+                    "amount_total": 1353.0,
+                }
+            ],
+        )
+        (text,) = [
+            text for text in order.message_ids.mapped("body") if "Renewed" in text
+        ]
+        for part in ("term 2", "07/14/2027", "1,353.00", "Nowak Sp. z o.o. gave no"):
+            self.assertIn(part, text)
+
     def test_next_term_waits_and_is_billed_when_it_is_renewed(self):
         order = self._running()
         lines = order.schedule_line_ids

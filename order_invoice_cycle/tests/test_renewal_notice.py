@@ -161,6 +161,13 @@ class TestRenewalNotice(RecurringCommon):
             self.assertNotIn("1,230.00", text)
         self.assertIn("1,353.00", link._get_certificate_data()["total"])
 
+    def test_price_shown_is_not_that_of_a_period_that_was_given_up(self):
+        order = self._running(price_index="percent", price_index_percent=10)
+        order.schedule_line_ids[1].action_skip()
+        self._renew("2027-03-16")
+        self._publish(self._draft(order, "2027-04-07"), "2027-04-07")
+        self.assertEqual(order._get_price_per_period(), 1353.0)
+
     def test_customer_hears_nothing_of_terms_that_are_over(self):
         order = self._running()
         self._send_messages()

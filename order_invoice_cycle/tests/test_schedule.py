@@ -21,6 +21,19 @@ class TestSchedule(ScheduleCase):
 
     # === FROM A PLAN === #
 
+    def test_order_of_each_shipped_plan_runs(self):
+        plans = self.env["ir.model.data"].search(
+            [("module", "=", "order_invoice_cycle"), ("model", "=", "cycle.plan")]
+        )
+        self.assertEqual(len(plans), 9)
+        for name in plans.mapped("name"):
+            with self.subTest(name):
+                plan = name.removeprefix("cycle_plan_")
+                order = self._running_order(plan=plan)
+                self.assertEqual(order.cycle_stage, "confirmed")
+                drafts = self._draft(order, "2027-01-20")
+                self.assertEqual(bool(drafts), plan != "completion_14")
+
     def test_prepayment_is_one_deposit_when_it_has_no_plan(self):
         order = self._create_order(payment_mode="prepayment")
         self.assertRecordValues(

@@ -136,6 +136,36 @@ class TestScheduleEditor(CycleCommon):
         form.partner_id = self.other_customer
         self.assertEqual(form.payment_mode, "recurring")
 
+    def test_form_takes_the_customers_plan_in_place_of_the_default_mode(self):
+        self.company.cycle_default_payment_mode = "prepayment"
+        deposit = self.env.ref("order_invoice_cycle.cycle_plan_deposit_30")
+        for plan in ("monthly", "deposit_30"):
+            with self.subTest(plan=plan):
+                plan = self.env.ref(f"order_invoice_cycle.cycle_plan_{plan}")
+                self.customer.cycle_plan_id = plan
+                form = Form(self.env["sale.order"].with_user(self.user_sales))
+                self.assertEqual(form.payment_mode, "prepayment")
+                self.assertEqual(len(form.schedule_line_ids), 1)
+                form.partner_id = self.customer
+                self.assertEqual(form.payment_mode, plan.payment_mode)
+                self.assertEqual(form.plan_id, plan)
+        self.assertEqual(form.plan_id, deposit)
+        self.assertEqual(len(form.schedule_line_ids), 2)
+
+    def test_payments_by_hand_stay_when_the_customer_has_a_plan(self):
+        self.company.cycle_default_payment_mode = "prepayment"
+        self.customer.cycle_plan_id = self.env.ref(
+            "order_invoice_cycle.cycle_plan_monthly"
+        )
+        form = Form(self.env["sale.order"].with_user(self.user_sales))
+        with form.schedule_line_ids.edit(0) as line:
+            line.amount_type = "percent"
+            line.percent = 40
+        form.partner_id = self.customer
+        self.assertEqual(form.payment_mode, "prepayment")
+        self.assertFalse(form.plan_id)
+        self.assertEqual(form.schedule_line_ids._records[0]["percent"], 40)
+
     def test_plan_of_a_customer_is_kept_for_each_company(self):
         other = self.setup_other_company(name="Other")["company"]
         plan = self.env.ref("order_invoice_cycle.cycle_plan_monthly")

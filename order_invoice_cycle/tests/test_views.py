@@ -238,14 +238,29 @@ class TestForms(ViewCase):
                 self.assertFalse(line.date_due)
         self.assertFalse(order.schedule_line_ids[0].date_due)
 
-    def test_schedule_is_locked_while_somebody_decides(self):
+    def test_schedule_stays_editable_until_the_customer_has_confirmed(self):
         order = self._create_order(plan="instalments_3")
         order.with_user(self.user_sales).action_submit_for_approval()
+        self._set_first_due(order, "2027-02-01")
+        self.assertEqual(order.cycle_stage, "draft")
+        self._approve(order)
+        self._send_messages()
+        link = order.confirmation_ids.filtered(lambda c: c.state == "sent")
+        self._set_first_due(order, "2027-03-01")
+        self.env.cr.precommit.run()
+        self.assertEqual((order.cycle_stage, link.state), ("draft", "superseded"))
+        self._confirm(self._approve(order))
         with Form(order, view="sale.view_order_form") as form:
             with self.assertRaises(AssertionError):
                 form.payment_mode = "recurring"
             with self.assertRaises(AssertionError):
                 form.schedule_line_ids.remove(0)
+
+    def _set_first_due(self, order, day):
+        with Form(order, view="sale.view_order_form") as form:
+            with form.schedule_line_ids.edit(0) as line:
+                line.trigger = "date"
+                line.date_due = day
 
     def test_stage_note_says_who_has_to_act_and_what_was_answered(self):
         order = self._create_order(plan="advance")
@@ -421,6 +436,18 @@ class TestRecords(ViewCase):
         self.assertIn("Mark the order as completed", rest.state_note)
         deposit.action_hold("The customer asked for a later date")
         self.assertIn("later date. Release it", deposit.state_note)
+
+    def test_state_note_says_why_a_payment_is_never_invoiced(self):
+        order = self._running_order(plan="deposit_30")
+        deposit, rest = order.schedule_line_ids
+        deposit.action_skip()
+        self.assertIn("it was skipped", deposit.state_note)
+        order._action_cancel()
+        self.assertIn("the order is cancelled", rest.state_note)
+        order = self._running_order(plan="monthly")
+        order.action_terminate("2027-03-31")
+        left_out = order.schedule_line_ids.filtered("is_left_out")[0]
+        self.assertIn("the end of the order", left_out.state_note)
 
     def test_filters_of_the_order_search_hold(self):
         """Each filter's domain is one that the server can search with."""
