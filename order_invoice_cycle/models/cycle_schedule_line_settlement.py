@@ -3,7 +3,12 @@ from fractions import Fraction
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..tools.buckets import make_buckets, merge_buckets, sum_buckets
+from ..tools.buckets import (
+    has_same_rates,
+    make_buckets,
+    merge_buckets,
+    sum_buckets,
+)
 
 
 class CycleScheduleLine(models.Model):
@@ -184,8 +189,8 @@ class CycleScheduleLine(models.Model):
                 # Otherwise its share would grow to what those have taken already.
                 others = order.schedule_line_ids - lines
                 others.filtered(
-                    lambda line: line._is_posted() and not line.settled_amounts
-                )._settle()
+                    lambda line: line._is_posted() or line.is_skipped
+                )._freeze()
             lines.settled_amounts = False
 
     def _get_taken_by_others(self):
@@ -238,18 +243,20 @@ class CycleScheduleLine(models.Model):
         Payments that were skipped or credited. Of a deposit, what was not paid is due
         at the end instead: :meth:`_settle_deposits`.
         """
-        for order, lines in self.sudo().grouped("order_id").items():
-            given_up = lines.filtered(
-                lambda line: (
-                    line.kind != "deposit"
-                    and not line.settled_amounts
-                    and (line.is_skipped or line.is_credited)
-                )
+        self.filtered(
+            lambda line: (
+                line.kind != "deposit" and (line.is_skipped or line.is_credited)
             )
+        )._freeze()
+
+    def _freeze(self):
+        """Let payments that are not settled keep their share, whoever takes another."""
+        open_lines = self.sudo().filtered(lambda line: not line.settled_amounts)
+        for order, lines in open_lines.grouped("order_id").items():
             # All at once: what the first keeps would change the share of the next.
-            shares = given_up and order._get_schedule_shares()
+            shares = order._get_schedule_shares()
             currencies = (order.currency_id, order.company_id.currency_id)
-            for line in given_up:
+            for line in lines:
                 buckets = merge_buckets(make_buckets(shares.get(line, [])), *currencies)
                 line.settled_amounts = {"buckets": buckets}
 
@@ -264,13 +271,26 @@ class CycleScheduleLine(models.Model):
                 continue
             if order.payment_mode == "recurring" or not line._is_decided():
                 continue
-            untaxed, tax = sum_buckets(line._get_net_buckets())
-            currency = line.currency_id
-            if currency.compare_amounts(untaxed, line.amount_untaxed) or (
-                currency.compare_amounts(tax, line.amount_tax)
-            ):
+            if not line._took(line.amount_untaxed, line.amount_tax):
                 order.schedule_line_ids._freeze_given_up()
                 line._settle()
+
+    def _took(self, untaxed, tax):
+        """Tell whether the invoices of this payment took what they were to take.
+
+        At other tax rates than those of the order the taxes do not count: nobody's
+        share is taken by them.
+        """
+        self.ensure_one()
+        compare = self.currency_id.compare_amounts
+        buckets = self._get_net_buckets()
+        charged = sum_buckets(buckets)
+        if compare(charged[0], untaxed):
+            return False
+        base_lines = self.order_id._get_rounded_base_lines()
+        if not buckets or not has_same_rates(base_lines, buckets, self.company_id):
+            return True
+        return not compare(charged[1], tax)
 
     def _is_decided(self):
         """Tell whether the invoice of a deposit is posted, or never will be."""

@@ -14,6 +14,7 @@ TERMS_FIELDS = [
     "note",
     "payment_term_id",
     "payment_mode",
+    "deposit_document",
     "plan_id",
     "service_date_start",
     "service_date_end",
@@ -189,6 +190,8 @@ class SaleOrder(models.Model):
             "payment_term": order.payment_term_id.id or 0,
             "terms_text": html2plaintext(order.note or "").strip(),
         }
+        if order.deposit_document == "request":
+            terms["deposit_document"] = "request"
         if order.payment_mode == "recurring":
             terms["recurrence"] = {
                 "interval": order.recurrence_interval,

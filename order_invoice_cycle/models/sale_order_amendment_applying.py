@@ -60,8 +60,6 @@ class SaleOrder(models.Model):
         """Return the values that give ``order`` the terms of this amendment."""
         header = [name for name in TERMS_FIELDS if name not in FIXED_FIELDS]
         values = {name: _plain(self[name]) for name in header}
-        # Otherwise the plan, which is written as well, would decide it anew.
-        values["deposit_document"] = self.deposit_document
         values["order_line"] = self._prepare_line_commands(
             self.order_line, order.order_line
         )

@@ -49,27 +49,6 @@ class SaleOrder(models.Model):
         for order in self:
             order.is_payment_awaited = bool(order._get_unpaid_requests())
 
-    def write(self, vals):
-        """Refuse another way of asking for a prepayment once it was confirmed.
-
-        No constraint: an amendment with another plan may change it.
-        """
-        if not self.env.su and "deposit_document" in vals:
-            self._check_deposit_document(vals["deposit_document"])
-        return super().write(vals)
-
-    def _check_deposit_document(self, document):
-        for order in self.filtered("payment_mode"):
-            if order.state == "sale" and order.deposit_document != document:
-                raise UserError(
-                    self.env._(
-                        "Order %(order)s is confirmed, so what asks for its "
-                        "prepayment cannot be changed any more. “Amend” offers the "
-                        "customer other terms.",
-                        order=order.name,
-                    )
-                )
-
     def _check_deposit_paid(self):
         is_manager = self.env.user.has_group("order_invoice_cycle.group_cycle_manager")
         if self.is_deposit_due and not is_manager:

@@ -3,6 +3,9 @@ from odoo.exceptions import UserError
 
 from ..tools.buckets import make_buckets, sum_buckets
 
+# A payment as a payment mode alone brings it.
+PLAIN = {"amount_type": "rest", "offset_value": 0, "offset_day": 0}
+
 
 class SaleOrder(models.Model):
     """Editor: what helps a person to write a schedule that adds up."""
@@ -115,9 +118,17 @@ class SaleOrder(models.Model):
         """Offer the customer's own plan, with its payment mode, on a new order."""
         plan = self._get_partner_plan()
         if plan and self.state == "draft" and not self.terms_version:
-            if self.plan_id or not self._has_schedule_by_hand():
+            is_own = (
+                plan.payment_mode == self.payment_mode or not self._is_mode_chosen()
+            )
+            if self.plan_id or (is_own and not self._has_schedule_by_hand()):
                 self.payment_mode = plan.payment_mode
                 self.plan_id = plan
+
+    def _is_mode_chosen(self):
+        """Tell whether somebody chose the payment mode: it is not the default one."""
+        company = self.company_id or self.env.company
+        return self.payment_mode not in (False, company.cycle_default_payment_mode)
 
     def _has_schedule_by_hand(self):
         """Tell whether an order without a plan has payments that somebody typed.
@@ -133,7 +144,7 @@ class SaleOrder(models.Model):
         return len(lines) != len(prepared) or any(
             line[name] != value
             for line, values in zip(lines, prepared, strict=True)
-            for name, value in {"amount_type": "rest", **values}.items()
+            for name, value in {**PLAIN, **values}.items()
             # Its text is in the language of whoever was the customer before.
             if name != "name"
         )
@@ -172,6 +183,8 @@ class CycleScheduleLine(models.Model):
         self.order_id._check_schedule_editable()
         self._check_not_settled()
         others = self.order_id.schedule_line_ids - self
-        for line in others.filtered(lambda line: line.amount_type == "rest"):
+        for line in others.filtered(
+            lambda line: line.amount_type == "rest" and not line.settled_amounts
+        ):
             line.write({"amount_type": "fixed", "amount_fixed": line.amount_total})
         self.write({"amount_type": "rest", "percent": 0.0, "amount_fixed": 0.0})

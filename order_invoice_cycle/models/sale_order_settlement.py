@@ -84,16 +84,18 @@ class SaleOrder(models.Model):
     def _settle_published(self):
         """Let an order that is offered again count what its invoices really took.
 
-        Nothing, of a payment that stays given up.
+        Nothing, of a payment that stays given up. If each of them took its share,
+        nothing has to be written down.
         """
         self.ensure_one()
         amounts = self._get_schedule_amounts()
-        compare = self.currency_id.compare_amounts
-        for line in self.schedule_line_ids:
-            if line in amounts and (line._is_posted() or line.is_skipped):
-                charged = sum_buckets(line._get_net_buckets())
-                if any(map(compare, charged, amounts[line])):
-                    line._settle()
+        done = self.schedule_line_ids.filtered(
+            lambda line: line in amounts and (line._is_posted() or line.is_skipped)
+        )
+        others = done.filtered(lambda line: not line._took(*amounts[line]))
+        if others:
+            (done - others)._freeze()
+            others._settle()
 
     # === SHARES BESIDE SETTLED PAYMENTS === #
 

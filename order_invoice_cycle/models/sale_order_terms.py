@@ -206,6 +206,7 @@ class SaleOrder(models.Model):
             "unit": ("sale.order", "recurrence_unit"),
             "trigger": ("cycle.schedule.line", "trigger"),
             "kind": ("cycle.schedule.line", "kind"),
+            "deposit_document": ("sale.order", "deposit_document"),
         }
         if what not in fields_by_term:
             return {}
@@ -225,6 +226,7 @@ class SaleOrder(models.Model):
             "customer": self.env._("Customer"),
             "day": self.env._("Periods begin on day"),
             "delay": self.env._("Due"),
+            "deposit_document": self.env._("Prepayment asked for by"),
             "discount": self.env._("Discount (%)"),
             "due": self.env._("Due date"),
             "in_advance": self.env._("Paid in advance"),

@@ -1,4 +1,5 @@
 from odoo.exceptions import UserError
+from odoo.fields import Command
 from odoo.tests import tagged
 
 from .common import CycleCommon
@@ -63,6 +64,35 @@ class TestOfferedAgain(CycleCommon):
         self._confirm(self._approve(order))
         drafts = self._draft(order)
         self.assertEqual(sum((first | drafts).mapped("amount_total")), 1230.0)
+
+    def test_each_published_invoice_counts_beside_one_that_a_person_changed(self):
+        order = self._running_order(plan="instalments_3")
+        first, second = self._draft(order, "2027-02-10").sorted("invoice_date_due")
+        first.invoice_line_ids.price_unit = 500.0
+        self._publish(first | second)
+        self._offer_again(order)
+        amounts = order.schedule_line_ids.mapped("amount_total")
+        self.assertEqual(amounts, [615.0, 410.0, 205.0])
+        order.schedule_line_ids[2].action_take_rest()
+        self._confirm(self._approve(order))
+        third = self._draft(order)
+        self.assertEqual(sum((first | second | third).mapped("amount_total")), 1230.0)
+
+    def test_invoice_at_the_taxes_of_its_date_takes_its_share_of_the_order(self):
+        order = self._running_order(plan="instalments_3")
+        position = self.env["account.fiscal.position"].create({"name": "Abroad"})
+        self._create_tax(
+            0,
+            name="Abroad 0 %",
+            fiscal_position_ids=[Command.set(position.ids)],
+            original_tax_ids=[Command.set(self.tax_23.ids)],
+        )
+        order.fiscal_position_id = position
+        first = self._publish(self._draft(order, "2027-01-10"))
+        self.assertEqual(first.amount_tax, 0.0)
+        self._offer_again(order)
+        untaxed = order.schedule_line_ids.mapped("amount_untaxed")
+        self.assertEqual(untaxed, [333.34, 333.33, 333.33])
 
     def test_refunded_payment_is_asked_for_again(self):
         order = self._running_order(plan="deposit_30")

@@ -190,6 +190,16 @@ class TestPrepayment(PrepaymentCommon):
         plain = self._create_order(plan="deposit_30")
         self.assertIn("an invoice by e-mail before each", plain._get_invoicing_text())
 
+    def test_way_of_asking_for_the_prepayment_is_part_of_the_terms(self):
+        order = self._approve(self._create_order(plan="deposit_30"))
+        self._send_messages()
+        link = order.confirmation_ids
+        order.deposit_document = "request"
+        self.env.cr.precommit.run()
+        self.assertEqual((link.state, order.cycle_stage), ("superseded", "draft"))
+        order.with_user(self.user_sales).action_submit_for_approval()
+        self.assertIn("Prepayment asked for by", order.cycle_changes)
+
     def test_request_names_no_invoice_number(self):
         order = self._requested_order()
         content, _kind = self.env["ir.actions.report"]._render_qweb_html(

@@ -152,6 +152,16 @@ class TestScheduleEditor(CycleCommon):
         self.assertEqual(form.plan_id, deposit)
         self.assertEqual(len(form.schedule_line_ids), 2)
 
+    def test_chosen_mode_stays_when_the_customer_has_a_plan_of_another_one(self):
+        self.customer.cycle_plan_id = self.env.ref(
+            "order_invoice_cycle.cycle_plan_monthly"
+        )
+        form = Form(self.env["sale.order"].with_user(self.user_sales))
+        form.payment_mode = "prepayment"
+        form.partner_id = self.customer
+        self.assertEqual(form.payment_mode, "prepayment")
+        self.assertFalse(form.plan_id)
+
     def test_payments_by_hand_stay_when_the_customer_has_a_plan(self):
         self.company.cycle_default_payment_mode = "prepayment"
         self.customer.cycle_plan_id = self.env.ref(

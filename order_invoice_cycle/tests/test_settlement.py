@@ -171,6 +171,20 @@ class TestSettlement(CycleCommon):
         self.assertEqual(again.amount_total, 200.0)
         self.assertFalse(order.has_schedule_difference)
 
+    def test_credited_share_does_not_come_back_with_a_payment_drafted_again(self):
+        order = self._running_order(plan="instalments_3")
+        first = order.schedule_line_ids[0].action_draft_invoice()
+        self._edit(first, price_unit=400.0)
+        order.action_spread_difference()
+        moves = self._publish(self._draft(order))
+        amounts = order.schedule_line_ids.mapped("amount_total")
+        self.assertEqual(amounts, [492.0, 369.0, 369.0])
+        self._reverse_invoice(moves.sorted("invoice_date_due")[-1], post=True)
+        first.button_draft()
+        first.button_cancel()
+        again = order.schedule_line_ids[0].action_draft_again()
+        self.assertEqual(again.amount_total, 492.0)
+
     def test_skipped_deposit_is_due_at_the_end(self):
         order = self._running_order(plan="deposit_30")
         order.schedule_line_ids[0].action_skip()
