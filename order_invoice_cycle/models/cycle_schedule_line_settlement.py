@@ -97,7 +97,10 @@ class CycleScheduleLine(models.Model):
         lines.move_ids.flush_recordset(["state"])
         lines.filtered("is_credited").invoice_id._set_replaced()
         given_away = lines.filtered("settled_amounts")
-        given_away.settled_amounts = False
+        # A deposit is judged with the share it had: nothing of it may be left.
+        deposits = given_away.filtered(lambda line: line.kind == "deposit")
+        deposits.settled_amounts = False
+        (given_away - deposits)._unsettle()
         given_away._check_share_is_left()
         lines._tell_live_amendment()
         lines._draft_invoices()
@@ -118,8 +121,11 @@ class CycleScheduleLine(models.Model):
                 sum_buckets(other._get_net_buckets())[0] - other.amount_untaxed
                 for other in others.filtered(lambda other: other._is_posted())
             )
+            # Nothing at all, of a payment that takes what the others have left.
+            is_worth = not currency.is_zero(order.amount_untaxed)
             if (
-                currency.compare_amounts(line.amount_untaxed, 0) > 0
+                is_worth
+                and currency.compare_amounts(line.amount_untaxed, 0) >= 0
                 and currency.compare_amounts(taken, line.amount_untaxed) >= 0
             ):
                 raise UserError(
@@ -175,10 +181,48 @@ class CycleScheduleLine(models.Model):
         )
 
     def _settle(self, with_drafts=False):
-        """Write down what the invoices took; the open payments share the rest."""
+        """Write down what the invoices charged; the open payments share the rest."""
         for line in self.sudo():
             buckets = line._get_net_buckets(with_drafts)
             line.settled_amounts = {"buckets": buckets}
+
+    def _settle_share(self, with_drafts=False):
+        """Write down what share of the order the invoices took, at its own rates.
+
+        What was charged at other rates is not found again among the order's taxes,
+        and the open payments would share the whole order.
+        """
+        for line in self.sudo():
+            buckets = line._get_net_buckets(with_drafts)
+            if not line._has_rates_of_order(buckets):
+                buckets = line._convert_to_rates_of_order(buckets)
+            line.settled_amounts = {"buckets": buckets}
+
+    def _has_rates_of_order(self, buckets):
+        base_lines = self.order_id._get_rounded_base_lines()
+        return (
+            not buckets
+            or not base_lines
+            or has_same_rates(base_lines, buckets, self.company_id)
+        )
+
+    def _convert_to_rates_of_order(self, buckets):
+        """Return buckets of the same share of the order, or these if it is no share."""
+        order = self.order_id
+        charged, whole = sum_buckets(buckets), (order.amount_untaxed, order.amount_tax)
+        # What was agreed is the price, with the taxes that are included in it.
+        includes_tax = self._has_included_taxes(buckets)
+        parts = [amounts[0] + amounts[1] * includes_tax for amounts in (charged, whole)]
+        part, total = (Fraction(str(round(amount, 6))) for amount in parts)
+        if not total or not 0 <= part / total <= 1:
+            return buckets
+        share = order._split([part / total])[0]
+        currencies = (order.currency_id, order.company_id.currency_id)
+        return merge_buckets(make_buckets(share), *currencies)
+
+    def _has_included_taxes(self, buckets):
+        ids = [tax_id for bucket in buckets for tax_id in bucket["taxes"]]
+        return any(self.env["account.tax"].browse(ids).mapped("price_include"))
 
     def _unsettle(self):
         """Let payments whose invoice is gone take what the other invoices leave."""
@@ -272,25 +316,32 @@ class CycleScheduleLine(models.Model):
             if order.payment_mode == "recurring" or not line._is_decided():
                 continue
             if not line._took(line.amount_untaxed, line.amount_tax):
-                order.schedule_line_ids._freeze_given_up()
-                line._settle()
+                others = order.schedule_line_ids - line
+                others._freeze_given_up()
+                if others.filtered(lambda other: other._can_take_rest()):
+                    # What was published beside it took its share, and no more.
+                    others.filtered(lambda other: other._is_posted())._freeze()
+                line._settle_share()
+
+    def _can_take_rest(self):
+        """Tell whether what a deposit leaves is due with this payment."""
+        return not (self.kind == "deposit" or self.is_skipped or self._is_posted())
 
     def _took(self, untaxed, tax):
         """Tell whether the invoices of this payment took what they were to take.
 
-        At other tax rates than those of the order the taxes do not count: nobody's
-        share is taken by them.
+        At other tax rates than those of the order it is the agreed price that counts,
+        with the taxes only where it includes them: nobody's share is taken by those.
         """
         self.ensure_one()
         compare = self.currency_id.compare_amounts
         buckets = self._get_net_buckets()
         charged = sum_buckets(buckets)
-        if compare(charged[0], untaxed):
-            return False
-        base_lines = self.order_id._get_rounded_base_lines()
-        if not buckets or not has_same_rates(base_lines, buckets, self.company_id):
-            return True
-        return not compare(charged[1], tax)
+        if self._has_rates_of_order(buckets):
+            return not compare(charged[0], untaxed) and not compare(charged[1], tax)
+        if self._has_included_taxes(buckets):
+            return not compare(sum(charged), untaxed + tax)
+        return not compare(charged[0], untaxed)
 
     def _is_decided(self):
         """Tell whether the invoice of a deposit is posted, or never will be."""

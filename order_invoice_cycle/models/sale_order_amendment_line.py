@@ -166,6 +166,7 @@ class CycleScheduleLine(models.Model):
             {
                 "is_skipped": True,
                 "is_left_out": True,
+                "settled_amounts": False,
                 "amount_type": "fixed",
                 "amount_fixed": 0.0,
                 "percent": 0.0,

@@ -121,7 +121,9 @@ class SaleOrder(models.Model):
             is_own = (
                 plan.payment_mode == self.payment_mode or not self._is_mode_chosen()
             )
-            if self.plan_id or (is_own and not self._has_schedule_by_hand()):
+            company = self.company_id or self.env.company
+            chosen = self.plan_id - company.cycle_default_plan_id
+            if chosen or (is_own and not self._has_schedule_by_hand()):
                 self.payment_mode = plan.payment_mode
                 self.plan_id = plan
 

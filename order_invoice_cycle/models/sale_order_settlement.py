@@ -65,7 +65,7 @@ class SaleOrder(models.Model):
             lines._freeze_given_up()
             lines.filtered(
                 lambda line: line.invoice_id and not line.is_credited
-            )._settle(with_drafts=True)
+            )._settle_share(with_drafts=True)
             self._message_log(
                 body=self.env._(
                     "The difference between the invoices and the schedule was spread "
@@ -84,8 +84,8 @@ class SaleOrder(models.Model):
     def _settle_published(self):
         """Let an order that is offered again count what its invoices really took.
 
-        Nothing, of a payment that stays given up. If each of them took its share,
-        nothing has to be written down.
+        Nothing, of a payment that stays given up. What took its share keeps that when
+        the offer is changed.
         """
         self.ensure_one()
         amounts = self._get_schedule_amounts()
@@ -93,9 +93,8 @@ class SaleOrder(models.Model):
             lambda line: line in amounts and (line._is_posted() or line.is_skipped)
         )
         others = done.filtered(lambda line: not line._took(*amounts[line]))
-        if others:
-            (done - others)._freeze()
-            others._settle()
+        (done - others)._freeze()
+        others._settle_share()
 
     # === SHARES BESIDE SETTLED PAYMENTS === #
 
@@ -115,6 +114,11 @@ class SaleOrder(models.Model):
         shares = {line: line._get_share(total) for line in others}
         missing = max(left - sum(shares.values()), Fraction(0))
         shares.update((line, missing / len(rest)) for line in rest)
+        if others and not rest and total:
+            rounded = left - sum(shares.values())
+            if self.currency_id.is_zero(float(rounded * total)):
+                # What percentages lose by rounding, as without settled payments.
+                shares[others[-1]] += rounded
         wanted = sum(shares.values())
         if self.state == "sale" and wanted:
             shares = {line: share * left / wanted for line, share in shares.items()}
@@ -140,6 +144,7 @@ class SaleOrder(models.Model):
         buckets = [
             bucket
             for line in self.schedule_line_ids
+            if not line.is_left_out
             for bucket in line._get_settled_buckets()
         ]
         return deduct(self._get_rounded_base_lines(), buckets, self.company_id)

@@ -31,6 +31,21 @@ class TestAmendmentInvoiced(AmendmentCommon):
             lines.filtered(lambda item: not item.reconciled).reconcile()
         return credit_note
 
+    def test_payment_that_an_amendment_takes_out_keeps_no_share(self):
+        order = self._running_order(plan="instalments_3")
+        first, second, _third = order.schedule_line_ids
+        first.action_draft_invoice().button_cancel()
+        first.action_skip()
+        second.action_draft_invoice().invoice_line_ids.price_unit = 500.0
+        order.action_spread_difference()
+        self.assertEqual(self._get_totals(order), [410.0, 615.0, 205.0])
+        self._publish(second.invoice_id)
+        amendment = self._agree(self._amend(order, name="Support, extended"))
+        self.assertSame(order, amendment)
+        self.assertEqual(self._get_totals(amendment), [615.0, 615.0])
+        self.assertEqual(order.schedule_line_ids[-1].amount_total, 615.0)
+        self.assertEqual(self._bill(order), 1230.0)
+
     def _decline(self, amendment):
         self._approve(amendment)
         self._send_messages()

@@ -78,6 +78,46 @@ class TestOfferedAgain(CycleCommon):
         third = self._draft(order)
         self.assertEqual(sum((first | second | third).mapped("amount_total")), 1230.0)
 
+    def test_invoice_counts_with_what_it_charged_when_the_price_is_changed(self):
+        order = self._running_order(plan="instalments_3")
+        first = self._publish(self._draft(order, "2027-01-10"))
+        self._offer_again(order)
+        order.order_line.price_unit = 2000.0
+        amounts = order.schedule_line_ids.mapped("amount_total")
+        self.assertEqual(amounts, [410.0, 1025.0, 1025.0])
+        self._confirm(self._approve(order))
+        moves = first | self._draft(order)
+        self.assertEqual(sum(moves.mapped("amount_total")), 2460.0)
+
+    def test_invoice_counts_beside_percentages_that_do_not_add_up_exactly(self):
+        payments = [
+            Command.create(
+                {
+                    "name": f"Part {number}",
+                    "amount_type": "percent",
+                    "percent": 33.3333,
+                    "date_due": f"2027-0{number}-15",
+                }
+            )
+            for number in (1, 2, 3)
+        ]
+        order = self._create_order(
+            payment_mode="instalments", schedule_line_ids=payments
+        )
+        self._confirm(self._approve(order))
+        self._publish(self._draft(order, "2027-01-10"))
+        self._offer_again(order)
+        self.assertFalse(order.schedule_problem)
+        self.assertEqual(sum(order.schedule_line_ids.mapped("amount_total")), 1230.0)
+
+    def test_order_without_lines_is_offered_again(self):
+        order = self._running_order(plan="deposit_30")
+        self._publish(self._draft(order))
+        self._offer_again(order)
+        order.order_line.unlink()
+        self._offer_again(order)
+        self.assertEqual(order.cycle_stage, "draft")
+
     def test_invoice_at_the_taxes_of_its_date_takes_its_share_of_the_order(self):
         order = self._running_order(plan="instalments_3")
         position = self.env["account.fiscal.position"].create({"name": "Abroad"})

@@ -156,11 +156,14 @@ class TestScheduleEditor(CycleCommon):
         self.customer.cycle_plan_id = self.env.ref(
             "order_invoice_cycle.cycle_plan_monthly"
         )
-        form = Form(self.env["sale.order"].with_user(self.user_sales))
-        form.payment_mode = "prepayment"
-        form.partner_id = self.customer
-        self.assertEqual(form.payment_mode, "prepayment")
-        self.assertFalse(form.plan_id)
+        plans = self.env["cycle.plan"]
+        for plan in (plans, self.env.ref("order_invoice_cycle.cycle_plan_deposit_30")):
+            self.company.cycle_default_plan_id = plan
+            form = Form(self.env["sale.order"].with_user(self.user_sales))
+            form.payment_mode = "prepayment"
+            form.partner_id = self.customer
+            self.assertEqual(form.payment_mode, "prepayment")
+            self.assertEqual(form.plan_id, plan)
 
     def test_payments_by_hand_stay_when_the_customer_has_a_plan(self):
         self.company.cycle_default_payment_mode = "prepayment"

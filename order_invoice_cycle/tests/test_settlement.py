@@ -185,6 +185,92 @@ class TestSettlement(CycleCommon):
         again = order.schedule_line_ids[0].action_draft_again()
         self.assertEqual(again.amount_total, 492.0)
 
+    def test_credited_payment_drafted_again_takes_what_the_others_left(self):
+        order = self._running_order(plan="instalments_3")
+        first = order.schedule_line_ids[0].action_draft_invoice()
+        self._edit(first, price_unit=400.0)
+        order.action_spread_difference()
+        self._publish(self._draft(order))
+        self._reverse_invoice(first, post=True)
+        again = order.schedule_line_ids[0].action_draft_again()
+        self.assertEqual(again.amount_total, 492.0)
+
+    def _create_abroad(self, rate, **values):
+        """Return a fiscal position that maps 23 % to another rate."""
+        position = self.env["account.fiscal.position"].create({"name": "Abroad"})
+        self._create_tax(
+            rate,
+            name=f"Abroad {rate} %",
+            fiscal_position_ids=[Command.set(position.ids)],
+            **values,
+        )
+        return position
+
+    def test_deposit_at_other_rates_takes_its_share_of_a_price_with_taxes(self):
+        included = self._create_tax(23, price_include_override="tax_included")
+        order = self._running_order(
+            plan="deposit_30", lines=[self._create_line(1230.0, included)]
+        )
+        order.fiscal_position_id = self._create_abroad(
+            19,
+            price_include_override="tax_included",
+            original_tax_ids=[Command.set(included.ids)],
+        )
+        deposit = self._publish(self._draft(order))
+        self.assertEqual(
+            (deposit.amount_untaxed, deposit.amount_total), (310.08, 369.0)
+        )
+        final = self._draft_final(order)
+        self.assertEqual(final.amount_total, 861.0)
+
+    def test_deposit_at_other_rates_that_is_credited_in_part_takes_what_is_left(self):
+        order = self._running_order(plan="deposit_30")
+        order.fiscal_position_id = self._create_abroad(
+            0, original_tax_ids=[Command.set(self.tax_23.ids)]
+        )
+        deposit = self._publish(self._draft(order))
+        self.assertEqual(deposit.amount_total, 300.0)
+        credit_note = self._reverse_invoice(deposit)
+        self._edit(credit_note, price_unit=100.0)
+        credit_note.action_post()
+        self.assertEqual(self._draft_final(order).amount_untaxed, 800.0)
+
+    def test_spreading_a_difference_in_taxes_bills_no_more_than_the_order(self):
+        order = self._running_order(plan="instalments_3")
+        order.fiscal_position_id = self._create_abroad(
+            0, original_tax_ids=[Command.set(self.tax_23.ids)]
+        )
+        self._publish(self._draft(order, "2027-01-10"))
+        self.assertTrue(order.has_schedule_difference)
+        order.action_spread_difference()
+        drafts = self._draft(order)
+        self.assertEqual(sum(order.invoice_ids.mapped("amount_untaxed")), 1000.0)
+        self.assertEqual(len(drafts), 2)
+
+    def test_payment_published_beside_a_deposit_keeps_its_share(self):
+        payments = (("deposit", 50), ("instalment", 20), ("instalment", 30))
+        order = self._create_order(
+            payment_mode="instalments",
+            schedule_line_ids=[
+                Command.create(
+                    {
+                        "name": f"Part {number}",
+                        "kind": kind,
+                        "amount_type": "percent",
+                        "percent": percent,
+                        "date_due": f"2027-0{number}-15",
+                    }
+                )
+                for number, (kind, percent) in enumerate(payments, start=1)
+            ],
+        )
+        self._confirm(self._approve(order))
+        deposit, second = self._draft(order, "2027-02-10").sorted("invoice_date_due")
+        self._publish(deposit | second)
+        self._reverse_invoice(deposit, post=True)
+        amounts = order.schedule_line_ids.mapped("amount_total")
+        self.assertEqual(amounts, [0.0, 246.0, 984.0])
+
     def test_skipped_deposit_is_due_at_the_end(self):
         order = self._running_order(plan="deposit_30")
         order.schedule_line_ids[0].action_skip()
