@@ -199,6 +199,7 @@ class CycleScheduleLine(models.Model):
             line.settled_amounts = {"buckets": buckets}
 
     def _has_rates_of_order(self, buckets):
+        """Tell whether the buckets are taxed as the order's lines are."""
         base_lines = self.order_id._get_rounded_base_lines()
         return (
             not buckets
@@ -216,9 +217,13 @@ class CycleScheduleLine(models.Model):
         part, total = (Fraction(str(round(amount, 6))) for amount in parts)
         if not total or not 0 <= part / total <= 1:
             return buckets
-        share = order._split([part / total])[0]
-        currencies = (order.currency_id, order.company_id.currency_id)
-        return merge_buckets(make_buckets(share), *currencies)
+        return self._get_buckets_of_share(order._split([part / total])[0])
+
+    def _get_buckets_of_share(self, base_lines):
+        """Return base lines of the order, which are a payment's share, as buckets."""
+        return merge_buckets(
+            make_buckets(base_lines), self.currency_id, self.company_id.currency_id
+        )
 
     def _has_included_taxes(self, buckets):
         ids = [tax_id for bucket in buckets for tax_id in bucket["taxes"]]
@@ -299,9 +304,8 @@ class CycleScheduleLine(models.Model):
         for order, lines in open_lines.grouped("order_id").items():
             # All at once: what the first keeps would change the share of the next.
             shares = order._get_schedule_shares()
-            currencies = (order.currency_id, order.company_id.currency_id)
             for line in lines:
-                buckets = merge_buckets(make_buckets(shares.get(line, [])), *currencies)
+                buckets = line._get_buckets_of_share(shares.get(line, []))
                 line.settled_amounts = {"buckets": buckets}
 
     def _settle_deposits(self):

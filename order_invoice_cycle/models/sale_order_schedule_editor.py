@@ -133,10 +133,10 @@ class SaleOrder(models.Model):
         return self.payment_mode not in (False, company.cycle_default_payment_mode)
 
     def _has_schedule_by_hand(self):
-        """Tell whether an order without a plan has payments that somebody typed.
+        """Tell whether somebody typed the payments.
 
-        Not when they are the one that its payment mode alone brings; in a form that
-        may be the company's default mode, which nobody chose.
+        Not when they are those that the payment mode, or the company's default plan,
+        brings by itself: in a new form nobody has chosen these.
         """
         self.ensure_one()
         lines = self.schedule_line_ids
