@@ -20,11 +20,13 @@ class CycleScheduleLine(models.Model):
         """
         has_models = self._has_analytic_models(company)
         for values in invoices:
-            lines = [
-                command[2]
-                for command in values["invoice_line_ids"]
-                if command[2].get("display_type", "product") == "product"
-            ]
+            lines = []
+            for _command, _id, line in values["invoice_line_ids"]:
+                if line.get("display_type", "product") == "product":
+                    lines.append(line)
+                else:
+                    # A heading has none; core writes so to each, one by one.
+                    line.update(balance=0.0, amount_currency=0.0)
             if not has_models:
                 for line in lines:
                     # The order line's own; core asks the models for each line.
