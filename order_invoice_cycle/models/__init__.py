@@ -29,6 +29,7 @@ from . import cycle_confirmation_certificate
 from . import cycle_schedule_line
 from . import cycle_schedule_line_drafting
 from . import cycle_schedule_line_amounts
+from . import cycle_schedule_line_taken
 from . import cycle_schedule_line_settlement
 from . import cycle_schedule_line_form
 from . import cycle_schedule_line_period

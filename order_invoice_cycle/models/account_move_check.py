@@ -27,6 +27,7 @@ class AccountMove(models.Model):
         "state",
         "amount_total",
         "amount_tax",
+        "currency_id",
         "invoice_line_ids.tax_ids",
         "journal_id.active",
         "partner_id.email",
@@ -129,6 +130,15 @@ class AccountMove(models.Model):
         currency, total = self.currency_id, self.amount_total
         planned = self.schedule_line_id.amount_total
         last = self.schedule_line_id._get_previous_period().invoice_id
+        agreed = self.schedule_line_id.currency_id
+        if currency != agreed:
+            text = self.env._(
+                "It is in %(currency)s, the order is in %(agreed)s: choose this "
+                "currency, and a journal that has it.",
+                currency=currency.name,
+                agreed=agreed.name,
+            )
+            findings.append(("red", text))
         if currency.compare_amounts(total, 0) <= 0:
             colour = "amber" if currency.is_zero(total) else "red"
             text = self.env._("Its total is %s.", currency.format(total))

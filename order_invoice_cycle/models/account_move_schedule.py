@@ -15,9 +15,10 @@ class AccountMove(models.Model):
     )
 
     def _get_cycle_buckets(self):
-        """Return the amounts of the lines tax by tax, negative for a credit note.
+        """Return the amounts of the lines by order line and taxes.
 
-        A cash rounding is no part of an order, and not among them.
+        Negative for a credit note. A cash rounding is no part of an order, and not
+        among them.
         """
         self.ensure_one()
         base_lines = self._get_base_lines_before_rounding()
@@ -27,6 +28,7 @@ class AccountMove(models.Model):
         return make_buckets(
             [line for line in base_lines if line["record"] in products],
             sign=-1 if self.move_type == "out_refund" else 1,
+            get_order_line=lambda line: line["record"].sale_line_ids[:1].id,
         )
 
     def _get_base_lines_before_rounding(self):

@@ -3,12 +3,7 @@ from fractions import Fraction
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..tools.buckets import (
-    has_same_rates,
-    make_buckets,
-    merge_buckets,
-    sum_buckets,
-)
+from ..tools.buckets import make_buckets, sum_buckets
 
 
 class CycleScheduleLine(models.Model):
@@ -37,18 +32,39 @@ class CycleScheduleLine(models.Model):
         help="Its invoice was credited in full; it is not invoiced again by itself.",
     )
 
-    @api.depends("amount_total", "invoice_id.amount_total", "move_ids.line_ids.balance")
+    @api.depends(
+        "amount_total",
+        "is_credited",
+        "invoice_id.amount_total",
+        "move_ids.line_ids.balance",
+        "move_ids.reversal_move_ids.state",
+    )
     def _compute_invoice_difference(self):
         for line in self:
-            invoice = line.sudo().invoice_id
-            difference = 0.0
-            if invoice and line.state != "cancelled":
-                rounding = invoice.line_ids.filtered(
-                    lambda item: item.display_type == "rounding"
-                )
-                charged = invoice.amount_total + sum(rounding.mapped("amount_currency"))
-                difference = line.currency_id.round(charged - line.amount_total)
-            line.invoice_difference = difference
+            line.invoice_difference = line.sudo()._get_invoice_difference()
+
+    def _get_invoice_difference(self):
+        """Return how much more of the order than scheduled the invoice takes.
+
+        Not by taxes of another date, which take nobody's share. What was credited is
+        no difference: it is not charged again by itself.
+        """
+        self.ensure_one()
+        invoice = self.invoice_id
+        if not invoice or self.state == "cancelled" or self.is_credited:
+            return 0.0
+        rounding = invoice.line_ids.filtered(
+            lambda item: item.display_type == "rounding"
+        )
+        charged = invoice.amount_total + sum(rounding.mapped("amount_currency"))
+        if not self.currency_id.compare_amounts(charged, self.amount_total):
+            return 0.0
+        if self._took_its_share(with_drafts=True, credit_states=()):
+            return 0.0
+        if self._took_its_share(with_drafts=True):
+            return 0.0
+        taken = self._get_taken_buckets(with_drafts=True, credit_states=())
+        return self.currency_id.round(sum(sum_buckets(taken)) - self.amount_total)
 
     @api.depends("invoice_id.payment_state")
     def _compute_is_credited(self):
@@ -97,10 +113,9 @@ class CycleScheduleLine(models.Model):
         lines.move_ids.flush_recordset(["state"])
         lines.filtered("is_credited").invoice_id._set_replaced()
         given_away = lines.filtered("settled_amounts")
-        # A deposit is judged with the share it had: nothing of it may be left.
         deposits = given_away.filtered(lambda line: line.kind == "deposit")
-        deposits.settled_amounts = False
-        (given_away - deposits)._unsettle()
+        deposits._settle_others()
+        given_away._unsettle()
         given_away._check_share_is_left()
         lines._tell_live_amendment()
         lines._draft_invoices()
@@ -116,9 +131,8 @@ class CycleScheduleLine(models.Model):
             if order.payment_mode == "recurring":
                 continue
             others = order.schedule_line_ids - self
-            # Without taxes: other rates take nobody's share.
             taken = sum(
-                sum_buckets(other._get_net_buckets())[0] - other.amount_untaxed
+                sum_buckets(other._get_taken_buckets())[0] - other.amount_untaxed
                 for other in others.filtered(lambda other: other._is_posted())
             )
             # Nothing at all, of a payment that takes what the others have left.
@@ -141,7 +155,11 @@ class CycleScheduleLine(models.Model):
 
     def _get_settled_buckets(self):
         self.ensure_one()
-        return (self.settled_amounts or {}).get("buckets", [])
+        settled = self.settled_amounts or {}
+        if "offered" in settled:
+            # The terms of an offer may still change, and what was charged does not.
+            return self._at_rates_of_order(settled["offered"])
+        return settled.get("buckets", [])
 
     def _get_settled_share(self, total):
         """Return the exact share of an order's total that was settled.
@@ -151,83 +169,41 @@ class CycleScheduleLine(models.Model):
         amount = sum(sum_buckets(self._get_settled_buckets()))
         return Fraction(str(round(amount, 6))) / total if total else Fraction(0)
 
-    def _get_uncredited_buckets(self):
-        """Return what the published invoices took and no credit note takes back.
+    def _settle(self, **counted):
+        """Write down what the invoices took; the open payments share the rest.
 
-        A credit note that is still a draft counts: it was asked for already.
-        """
-        return self._get_net_buckets(credit_states=("posted", "draft"))
-
-    def _get_net_buckets(self, with_drafts=False, credit_states=("posted",)):
-        """Return what the invoices of this payment took, less their credit notes.
-
-        :param bool with_drafts: count a draft invoice as well
-        :param credit_states: states of the credit notes that count
-        """
-        self.ensure_one()
-        states = ("posted", "draft") if with_drafts else ("posted",)
-        invoices = self.sudo().move_ids.filtered(lambda move: move.state in states)
-        credit_notes = invoices.reversal_move_ids.filtered(
-            lambda move: move.state in credit_states
-        )
-        return merge_buckets(
-            [
-                bucket
-                for move in invoices | credit_notes
-                for bucket in move._get_cycle_buckets()
-            ],
-            self.currency_id,
-            self.company_id.currency_id,
-        )
-
-    def _settle(self, with_drafts=False):
-        """Write down what the invoices charged; the open payments share the rest."""
-        for line in self.sudo():
-            buckets = line._get_net_buckets(with_drafts)
-            line.settled_amounts = {"buckets": buckets}
-
-    def _settle_share(self, with_drafts=False):
-        """Write down what share of the order the invoices took, at its own rates.
-
-        What was charged at other rates is not found again among the order's taxes,
-        and the open payments would share the whole order.
+        :param counted: which invoices and credit notes, see :meth:`_get_net_rows`
         """
         for line in self.sudo():
-            buckets = line._get_net_buckets(with_drafts)
-            if not line._has_rates_of_order(buckets):
-                buckets = line._convert_to_rates_of_order(buckets)
-            line.settled_amounts = {"buckets": buckets}
+            line.settled_amounts = line._prepare_settled(line._get_net_rows(**counted))
 
-    def _has_rates_of_order(self, buckets):
-        """Tell whether the buckets are taxed as the order's lines are."""
-        base_lines = self.order_id._get_rounded_base_lines()
-        return (
-            not buckets
-            or not base_lines
-            or has_same_rates(base_lines, buckets, self.company_id)
-        )
+    def _prepare_settled(self, rows, buckets=None):
+        """Return what is written down of a settled payment.
 
-    def _convert_to_rates_of_order(self, buckets):
-        """Return buckets of the same share of the order, or these if it is no share."""
-        order = self.order_id
-        charged, whole = sum_buckets(buckets), (order.amount_untaxed, order.amount_tax)
-        # What was agreed is the price, with the taxes that are included in it.
-        includes_tax = self._has_included_taxes(buckets)
-        parts = [amounts[0] + amounts[1] * includes_tax for amounts in (charged, whole)]
-        part, total = (Fraction(str(round(amount, 6))) for amount in parts)
-        if not total or not 0 <= part / total <= 1:
-            return buckets
-        return self._get_buckets_of_share(order._split([part / total])[0])
+        :param list rows: what its invoices charged, by order line
+        :param list buckets: what it counts as; by default what they took of the order
+        """
+        charged, taken = self._merge(rows), self._at_rates_of_order(rows)
+        settled = {"buckets": taken if buckets is None else buckets}
+        if not self._is_equal(charged, taken):
+            # At other rates: a later credit note is compared with it.
+            settled["charged"] = sum_buckets(charged)[0]
+        return settled
 
-    def _get_buckets_of_share(self, base_lines):
-        """Return base lines of the order, which are a payment's share, as buckets."""
-        return merge_buckets(
-            make_buckets(base_lines), self.currency_id, self.company_id.currency_id
-        )
+    def _settle_in_offer(self):
+        """Write down what the invoices charged, while the terms are an offer again."""
+        for line in self.sudo():
+            line.settled_amounts = {"offered": line._get_net_rows()}
 
-    def _has_included_taxes(self, buckets):
-        ids = [tax_id for bucket in buckets for tax_id in bucket["taxes"]]
-        return any(self.env["account.tax"].browse(ids).mapped("price_include"))
+    def _settle_as_confirmed(self):
+        """Let what was charged before the offer count as it did in the offer.
+
+        Whatever was credited meanwhile: that is not charged again by itself.
+        """
+        for line in self.sudo():
+            rows = (line.settled_amounts or {}).get("offered")
+            if rows is not None:
+                line.settled_amounts = line._prepare_settled(rows)
 
     def _unsettle(self):
         """Let payments whose invoice is gone take what the other invoices leave."""
@@ -242,6 +218,20 @@ class CycleScheduleLine(models.Model):
                 )._freeze()
             lines.settled_amounts = False
 
+    def _settle_others(self):
+        """Let what was published beside these payments count as what it charged.
+
+        The rest, which nobody but them may take, is then known to the cent.
+        """
+        for order in self.order_id:
+            if order.state == "sale" and order.payment_mode != "recurring":
+                others = (order.schedule_line_ids - self).filtered(
+                    lambda line: line._is_posted() and not line.settled_amounts
+                )
+                took = others.filtered(lambda line: line._took_its_share())
+                took._freeze()
+                (others - took)._settle()
+
     def _get_taken_by_others(self):
         """Return the given up payments of an offer whose share other invoices took.
 
@@ -255,8 +245,7 @@ class CycleScheduleLine(models.Model):
         if not total or not untaxed:
             return taken
         posted = (order.schedule_line_ids - self).filtered(lambda x: x._is_posted())
-        # Without taxes: other rates take nobody's share.
-        charged = sum(sum_buckets(line._get_net_buckets())[0] for line in posted)
+        charged = sum(sum_buckets(line._get_taken_buckets())[0] for line in posted)
         left = 1 - Fraction(str(round(charged, 6))) / untaxed
         shares = {x: x._get_share(total) for x in self if x.amount_type != "rest"}
         wanted = sum(shares.values())
@@ -305,8 +294,9 @@ class CycleScheduleLine(models.Model):
             # All at once: what the first keeps would change the share of the next.
             shares = order._get_schedule_shares()
             for line in lines:
-                buckets = line._get_buckets_of_share(shares.get(line, []))
-                line.settled_amounts = {"buckets": buckets}
+                rows = line._get_net_rows(with_drafts=True, credit_states=())
+                share = line._merge(make_buckets(shares.get(line, [])))
+                line.settled_amounts = line._prepare_settled(rows, share)
 
     def _settle_deposits(self):
         """Let the final invoice deduct exactly what was posted of each deposit.
@@ -319,33 +309,17 @@ class CycleScheduleLine(models.Model):
                 continue
             if order.payment_mode == "recurring" or not line._is_decided():
                 continue
-            if not line._took(line.amount_untaxed, line.amount_tax):
+            if not line._took_its_share():
                 others = order.schedule_line_ids - line
                 others._freeze_given_up()
                 if others.filtered(lambda other: other._can_take_rest()):
                     # What was published beside it took its share, and no more.
                     others.filtered(lambda other: other._is_posted())._freeze()
-                line._settle_share()
+                line._settle()
 
     def _can_take_rest(self):
         """Tell whether what a deposit leaves is due with this payment."""
         return not (self.kind == "deposit" or self.is_skipped or self._is_posted())
-
-    def _took(self, untaxed, tax):
-        """Tell whether the invoices of this payment took what they were to take.
-
-        At other tax rates than those of the order it is the agreed price that counts,
-        with the taxes only where it includes them: nobody's share is taken by those.
-        """
-        self.ensure_one()
-        compare = self.currency_id.compare_amounts
-        buckets = self._get_net_buckets()
-        charged = sum_buckets(buckets)
-        if self._has_rates_of_order(buckets):
-            return not compare(charged[0], untaxed) and not compare(charged[1], tax)
-        if self._has_included_taxes(buckets):
-            return not compare(sum(charged), untaxed + tax)
-        return not compare(charged[0], untaxed)
 
     def _is_decided(self):
         """Tell whether the invoice of a deposit is posted, or never will be."""

@@ -127,10 +127,10 @@ class CycleScheduleLine(models.Model):
             "date_due": self.date_due,
         }
         if self._is_posted():
-            buckets = self._get_net_buckets()
-            values["settled_amounts"] = {"buckets": buckets}
+            settled = self._prepare_settled(self._get_net_rows())
+            values["settled_amounts"] = settled
             if self.order_id.payment_mode != "recurring":
-                total = sum(sum_buckets(buckets))
+                total = sum(sum_buckets(settled["buckets"]))
                 values.update(
                     amount_type="fixed",
                     # Nothing, when more was credited than invoiced.

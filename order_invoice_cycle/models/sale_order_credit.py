@@ -4,7 +4,13 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
-from ..tools.buckets import deduct, merge_buckets, sum_buckets
+from ..tools.buckets import (
+    deduct,
+    merge_buckets,
+    scale_buckets,
+    sum_buckets,
+    tax_set,
+)
 
 DECISION_ACTIVITY = "order_invoice_cycle.mail_activity_type_decision"
 
@@ -98,23 +104,25 @@ class SaleOrder(models.Model):
         self.ensure_one()
         currencies = (self.currency_id, self.company_id.currency_id)
         excess = {
-            tuple(bucket["taxes"]): bucket for bucket in self._get_excess_buckets()
+            tax_set(bucket["taxes"]): bucket for bucket in self._get_excess_buckets()
         }
         values = []
         for line in self.schedule_line_ids.sorted("date_due", reverse=True):
             taken = []
             for bucket in line._get_uncredited_buckets() if line.invoice_id else []:
-                over = excess.pop(tuple(bucket["taxes"]), None)
+                over = excess.pop(tax_set(bucket["taxes"]), None)
                 if not over:
                     continue
                 if over["untaxed"][0] <= bucket["untaxed"][0]:
                     taken.append({**over, "account": bucket["account"]})
                     continue
                 taken.append(bucket)
-                left = merge_buckets([over, _negative(bucket)], *currencies, False)
-                excess.update((tuple(rest["taxes"]), rest) for rest in left)
+                given = scale_buckets([bucket], -1)
+                left = merge_buckets([over, *given], *currencies, False)
+                excess.update((tax_set(rest["taxes"]), rest) for rest in left)
             if taken:
-                values.append(self._prepare_credit_note(line.invoice_id, taken))
+                charged = line._get_charged_for(taken)
+                values.append(self._prepare_credit_note(line.invoice_id, charged))
         moves = self.env["account.move"].with_company(self.company_id)
         return moves.with_context(default_move_type="out_refund").create(values)
 
@@ -206,12 +214,3 @@ class SaleOrder(models.Model):
             note=note,
             user_id=self._job_owner().id,
         )
-
-
-def _negative(bucket):
-    """Return the bucket with every amount negated."""
-    return {
-        **bucket,
-        "untaxed": [-amount for amount in bucket["untaxed"]],
-        "tax": {tax: [-x for x in amounts] for tax, amounts in bucket["tax"].items()},
-    }

@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
-from ..tools.buckets import deduct, has_same_rates, sum_buckets
+from ..tools.buckets import deduct, sum_buckets
 from ..tools.shares import base_line_amounts
 
 DEDUCTION_SEQUENCE = 100000  # after every line of the order
@@ -62,10 +62,15 @@ class SaleOrder(models.Model):
                 "or credit the invoice."
             )
         else:
-            lines._freeze_given_up()
-            lines.filtered(
-                lambda line: line.invoice_id and not line.is_credited
-            )._settle_share(with_drafts=True)
+            different = lines.filtered("invoice_difference")
+            # What was charged as scheduled or is never invoiced keeps its share.
+            (lines - different).filtered(
+                lambda line: line.invoice_id or line.is_skipped
+            )._freeze()
+            deposits = different.filtered(lambda line: line.kind == "deposit")
+            deposits._settle(with_drafts=True)
+            # What was credited since is not charged again by itself.
+            (different - deposits)._settle(with_drafts=True, credit_states=())
             self._message_log(
                 body=self.env._(
                     "The difference between the invoices and the schedule was spread "
@@ -84,17 +89,42 @@ class SaleOrder(models.Model):
     def _settle_published(self):
         """Let an order that is offered again count what its invoices really took.
 
-        Nothing, of a payment that stays given up. What took its share keeps that when
-        the offer is changed.
+        Nothing, of a payment that stays given up. What was charged stays so when the
+        offer is changed, and counts at the taxes that the order lines have then.
         """
         self.ensure_one()
-        amounts = self._get_schedule_amounts()
-        done = self.schedule_line_ids.filtered(
-            lambda line: line in amounts and (line._is_posted() or line.is_skipped)
+        self.schedule_line_ids.filtered(
+            lambda line: line._is_posted() or line.is_skipped
+        )._settle_in_offer()
+
+    def _get_schedule_sum_problem(self):
+        return self._get_invoiced_problem() or super()._get_schedule_sum_problem()
+
+    def _get_invoiced_problem(self):
+        """Return why invoices of before do not fit an order offered again, or False."""
+        lines = self.schedule_line_ids.filtered(
+            lambda line: "offered" in (line.settled_amounts or {})
         )
-        others = done.filtered(lambda line: not line._took(*amounts[line]))
-        (done - others)._freeze()
-        others._settle_share()
+        other = lines.sudo().move_ids.filtered(
+            lambda move: move.state == "posted" and move.currency_id != self.currency_id
+        )[:1]
+        if other:
+            return self.env._(
+                "Invoice %(invoice)s is in %(currency)s. Choose a pricelist in this "
+                "currency, or begin a new order.",
+                invoice=other.name,
+                currency=other.currency_id.name,
+            )
+        _open, excess = self._get_open_base_lines() if lines else (None, None)
+        return excess and self.env._(
+            "%(amount)s (%(taxes)s) were invoiced beyond these terms. Credit them "
+            "first, or leave the order lines as they were.",
+            amount=self.currency_id.format(sum(sum_buckets(excess[:1]))),
+            taxes=", ".join(
+                self.env["account.tax"].browse(excess[0]["taxes"]).mapped("name")
+            )
+            or self.env._("no tax"),
+        )
 
     # === SHARES BESIDE SETTLED PAYMENTS === #
 
@@ -183,16 +213,22 @@ class SaleOrder(models.Model):
         if len(final) != 1 or not all(line._is_decided() for line in deposits):
             return none
         buckets = [bucket for x in deposits for bucket in x._get_net_buckets()]
-        base_lines = self._get_rounded_base_lines()
         if not buckets or self._has_other_taxes_now():
             return none
-        if not has_same_rates(base_lines, buckets, self.company_id):
-            return none
+        for deposit in deposits:
+            taken = deposit._get_taken_buckets()
+            if not deposit._is_equal(deposit._get_net_buckets(), taken):
+                return none
+        base_lines = self._get_rounded_base_lines()
         return none if deduct(base_lines, buckets, self.company_id)[1] else final
 
     def _prepare_final_invoice_lines(self):
-        """Return the order's own lines, less each deposit as it was posted."""
-        result = self._prepare_whole_invoice_lines()
+        """Return the order's own lines, less each deposit as it was posted.
+
+        Each line is fixed to its amounts in the order: to round what is left of all of
+        them would round the halves another way.
+        """
+        result = self._prepare_whole_invoice_lines(fixed=self._get_fixed_tax_data())
         deposits = self.schedule_line_ids.filtered(lambda line: line.kind == "deposit")
         result.append(
             {
@@ -205,6 +241,24 @@ class SaleOrder(models.Model):
             for bucket in deposit._get_net_buckets():
                 result.append(self._prepare_deduction(deposit.invoice_id, bucket))
         return result
+
+    def _get_fixed_tax_data(self):
+        """Return {order line: extra_tax_data} that fix the lines to their amounts.
+
+        All of them or none: a line without a tax has nothing to fix it to, and core may
+        have rounded the whole order in it.
+        """
+        account_tax = self.env["account.tax"]
+        base_lines = self._get_rounded_base_lines()
+        if not all(line["tax_details"]["taxes_data"] for line in base_lines):
+            return {}
+        account_tax._fix_base_lines_tax_details_on_manual_tax_amounts(
+            base_lines, self.company_id
+        )
+        return {
+            line["record"]: account_tax._export_base_line_extra_tax_data(line)
+            for line in base_lines
+        }
 
     def _prepare_deduction(self, invoice, bucket):
         """Return the line that deducts one set of taxes of a deposit invoice."""
@@ -228,7 +282,11 @@ class SaleOrder(models.Model):
         )
         # Core adds up by order line what was invoiced: the first with these taxes.
         lines = self._get_priced_lines()
-        line = lines.filtered(lambda x: x.tax_ids.ids == taxes.ids)[:1] or lines[:1]
+        line = (
+            lines.filtered(lambda x: x.id == bucket["line"])
+            or lines.filtered(lambda x: x.tax_ids == taxes)[:1]
+            or lines[:1]
+        )
         return {
             "display_type": "product",
             "sale_line_ids": [Command.link(line.id)],
@@ -266,6 +324,7 @@ class SaleOrder(models.Model):
     def _start_schedule(self):
         for order in self.sudo():
             order.cycle_fiscal_position_id = order.fiscal_position_id
+        self.schedule_line_ids._settle_as_confirmed()
         result = super()._start_schedule()
         # What was credited while it was an offer.
         self.schedule_line_ids._settle_deposits()
@@ -307,11 +366,32 @@ class SaleOrder(models.Model):
             taxes = line._get_taxes_now()
             if taxes == line.tax_ids:
                 continue
-            extra = values.get("extra_tax_data") or {}
-            if "manual_total_excluded_currency" in extra:
-                included = any(taxes.mapped("price_include"))
-                if not included and values["quantity"] == 1:
-                    values["price_unit"] = extra["manual_total_excluded_currency"]
+            values["price_unit"] = self._get_price_as_of_now(line, values, taxes)
             values["tax_ids"] = [Command.set(taxes.ids)]
             values["extra_tax_data"] = False
         return invoice_lines
+
+    def _get_price_as_of_now(self, line, values, taxes):
+        """Return the unit price of an invoice line taxed with ``taxes`` instead.
+
+        The agreed price stays: with the taxes that are included in it where such a tax
+        applies again, and without them where none does.
+        """
+        extra = values.get("extra_tax_data") or {}
+        is_included = any(taxes.mapped("price_include"))
+        if "manual_total_excluded_currency" in extra and values["quantity"] == 1:
+            price = extra["manual_total_excluded_currency"]
+            for tax_id, amounts in extra["manual_tax_amounts"].items():
+                tax = taxes.browse(int(tax_id))
+                if is_included and tax.price_include:
+                    price += amounts["tax_amount_currency"]
+            return price
+        if is_included:
+            return values["price_unit"]
+        return taxes._adapt_price_unit_to_another_taxes(
+            values["price_unit"],
+            line.product_id,
+            line.tax_ids,
+            taxes,
+            product_uom=line.product_uom_id,
+        )

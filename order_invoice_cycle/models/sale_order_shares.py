@@ -191,14 +191,21 @@ class SaleOrder(models.Model):
             "sequence": -1,
         }
 
-    def _prepare_whole_invoice_lines(self, factor=1.0):
+    def _prepare_whole_invoice_lines(self, factor=1.0, fixed=None):
+        """Return the invoice lines of all order lines.
+
+        :param dict fixed: the ``extra_tax_data`` of order lines that get some
+        """
         lines = self.order_line.filtered(lambda line: not line.is_downpayment)
-        return [
-            line._prepare_invoice_line(
+        result = []
+        for line in lines:
+            values = line._prepare_invoice_line(
                 quantity=line.product_uom_qty, **line._prepare_indexed_price(factor)
             )
-            for line in lines
-        ]
+            if fixed and line in fixed:
+                values["extra_tax_data"] = fixed[line]
+            result.append(values)
+        return result
 
     def _prepare_partial_invoice_lines(self, base_lines, factor=1.0):
         return [

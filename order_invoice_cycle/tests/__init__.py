@@ -86,6 +86,7 @@ from . import test_mail_templates
 from . import test_security
 from . import test_security_dialogs
 from . import test_settlement
+from . import test_settlement_rates
 from . import test_health
 from . import test_properties
 from . import test_properties_instalments

@@ -18,7 +18,7 @@ RUN = {
     "deadline": None,
     "database": None,
     "max_examples": 400 if IS_FULL else 40,
-    "phases": tuple(Phase) if IS_FULL else (Phase.generate,),
+    "phases": tuple(Phase) if IS_FULL else (Phase.explicit, Phase.generate),
 }
 
 EXCLUDED = ["23", "8", "0", "none"]

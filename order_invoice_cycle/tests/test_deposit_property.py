@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from odoo.fields import Command
@@ -21,6 +21,10 @@ class TestDepositProperty(PropertyCase):
 
     @try_many
     @given(LINES, st.integers(1, 99), CURRENCIES, METHODS, CASH)
+    # What is left of an amount of just under half a cent, in the other currency.
+    @example(
+        [(0.01, 23.71, 0, "23"), (2.08, 0.96, 0, "8")], 1, "EUR", "round_globally", None
+    )
     def test_deposit_and_final_are_the_order(
         self, content, percent, currency, method, cash
     ):
@@ -47,6 +51,16 @@ class TestDepositProperty(PropertyCase):
         st.integers(0, 200),
         CURRENCIES,
         METHODS,
+    )
+    # 3.3005, which floating point has a little less of.
+    @example([(0.82, 4.6, 12.5, "23")], 82, 109, "TND", "round_globally")
+    # Two lines of which core rounds the one without a tax for both.
+    @example(
+        [(0.88, 1.27, 5, "23"), (0.54, 1.99, 0, "none")],
+        76,
+        45,
+        "PLN",
+        "round_globally",
     )
     def test_final_is_what_an_edited_deposit_leaves(
         self, content, percent, posted, currency, method

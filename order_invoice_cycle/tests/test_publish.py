@@ -160,10 +160,12 @@ class TestPublish(CycleCommon):
         self.assertEqual(move.state, "draft")
 
     def test_draft_that_fails_to_post_is_told_and_the_others_go_through(self):
-        moves = self._create_draft() + self._create_draft()
         inactive = self.env.ref("base.CHF")
         inactive.active = True
-        moves[0].currency_id = inactive
+        pricelist = self.env["product.pricelist"].create(
+            {"name": "Francs", "currency_id": inactive.id}
+        )
+        moves = self._create_draft(pricelist_id=pricelist.id) + self._create_draft()
         inactive.active = False
         self._publish(moves)
         self.assertEqual(moves.mapped("state"), ["draft", "posted"])

@@ -1,32 +1,11 @@
 from odoo.exceptions import UserError
 from odoo.fields import Command
-from odoo.tests import Form
 
-from .common import CycleCommon
+from .settlement_common import SettlementCase
 
 
-class TestSettlement(CycleCommon):
+class TestSettlement(SettlementCase):
     """What invoices really took of an order, and who pays the rest."""
-
-    def _create_deposit_order(self, **values):
-        """Return a running order with a deposit of 30 %, 369.00 of 1230.00."""
-        order = self._running_order(plan="deposit_30", **values)
-        deposit = self._draft(order)
-        self.assertEqual(deposit.amount_total, 369.0)
-        return order, deposit
-
-    def _draft_final(self, order):
-        order.action_mark_completed("2027-03-01")
-        return self._draft(order)
-
-    def _edit(self, move, **values):
-        """Change the first product line of a draft, as a person does in the form."""
-        line = move.invoice_line_ids.filtered(lambda x: x.display_type == "product")[0]
-        with Form(move) as form:
-            index = move.invoice_line_ids.sorted().ids.index(line.id)
-            with form.invoice_line_ids.edit(index) as edited:
-                for field, value in values.items():
-                    edited[field] = value
 
     # === THE FINAL INVOICE DEDUCTS THE DEPOSITS === #
 
@@ -194,58 +173,6 @@ class TestSettlement(CycleCommon):
         self._reverse_invoice(first, post=True)
         again = order.schedule_line_ids[0].action_draft_again()
         self.assertEqual(again.amount_total, 492.0)
-
-    def _create_abroad(self, rate, **values):
-        """Return a fiscal position that maps 23 % to another rate."""
-        position = self.env["account.fiscal.position"].create({"name": "Abroad"})
-        self._create_tax(
-            rate,
-            name=f"Abroad {rate} %",
-            fiscal_position_ids=[Command.set(position.ids)],
-            **values,
-        )
-        return position
-
-    def test_deposit_at_other_rates_takes_its_share_of_a_price_with_taxes(self):
-        included = self._create_tax(23, price_include_override="tax_included")
-        order = self._running_order(
-            plan="deposit_30", lines=[self._create_line(1230.0, included)]
-        )
-        order.fiscal_position_id = self._create_abroad(
-            19,
-            price_include_override="tax_included",
-            original_tax_ids=[Command.set(included.ids)],
-        )
-        deposit = self._publish(self._draft(order))
-        self.assertEqual(
-            (deposit.amount_untaxed, deposit.amount_total), (310.08, 369.0)
-        )
-        final = self._draft_final(order)
-        self.assertEqual(final.amount_total, 861.0)
-
-    def test_deposit_at_other_rates_that_is_credited_in_part_takes_what_is_left(self):
-        order = self._running_order(plan="deposit_30")
-        order.fiscal_position_id = self._create_abroad(
-            0, original_tax_ids=[Command.set(self.tax_23.ids)]
-        )
-        deposit = self._publish(self._draft(order))
-        self.assertEqual(deposit.amount_total, 300.0)
-        credit_note = self._reverse_invoice(deposit)
-        self._edit(credit_note, price_unit=100.0)
-        credit_note.action_post()
-        self.assertEqual(self._draft_final(order).amount_untaxed, 800.0)
-
-    def test_spreading_a_difference_in_taxes_bills_no_more_than_the_order(self):
-        order = self._running_order(plan="instalments_3")
-        order.fiscal_position_id = self._create_abroad(
-            0, original_tax_ids=[Command.set(self.tax_23.ids)]
-        )
-        self._publish(self._draft(order, "2027-01-10"))
-        self.assertTrue(order.has_schedule_difference)
-        order.action_spread_difference()
-        drafts = self._draft(order)
-        self.assertEqual(sum(order.invoice_ids.mapped("amount_untaxed")), 1000.0)
-        self.assertEqual(len(drafts), 2)
 
     def test_payment_published_beside_a_deposit_keeps_its_share(self):
         payments = (("deposit", 50), ("instalment", 20), ("instalment", 30))

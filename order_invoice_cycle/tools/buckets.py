@@ -13,16 +13,22 @@ DOCUMENT, COMPANY = 0, 1
 SUFFIXES = ("_currency", "")
 
 
-def make_buckets(base_lines, sign=1):
+def make_buckets(base_lines, sign=1, get_order_line=None):
     """Return the amounts of rounded base lines as buckets.
 
     :param list base_lines: base lines with rounded tax details
     :param int sign: -1 for what a credit note takes back
+    :param get_order_line: returns the id of the order line that a base line is for;
+        with it, each order line has buckets of its own
     """
     buckets = {}
     for base_line in base_lines:
         account = base_line.get("account_id")
-        key = (tuple(base_line["tax_ids"].ids), account.id if account else False)
+        key = (
+            tax_set(base_line["tax_ids"].ids),
+            account.id if account else False,
+            get_order_line(base_line) if get_order_line else False,
+        )
         bucket = buckets.setdefault(key, _empty_bucket(*key, base_line["rate"]))
         details = base_line["tax_details"]
         for place, suffix in enumerate(SUFFIXES):
@@ -35,10 +41,13 @@ def make_buckets(base_lines, sign=1):
     return list(buckets.values())
 
 
-def merge_buckets(buckets, currency, company_currency, keep_account=True):
+def merge_buckets(
+    buckets, currency, company_currency, keep_account=True, keep_line=False
+):
     """Return the buckets with those of equal taxes added up, rounded, without zeros.
 
     :param bool keep_account: False adds up what is on different accounts as well
+    :param bool keep_line: True adds up only what is for the same order line
 
     >>> class Cent:
     ...     def round(self, amount): return round(amount, 2)
@@ -55,9 +64,13 @@ def merge_buckets(buckets, currency, company_currency, keep_account=True):
     """
     merged = {}
     for bucket in buckets:
-        key = (tuple(bucket["taxes"]), keep_account and bucket["account"])
+        key = (
+            tax_set(bucket["taxes"]),
+            keep_account and bucket["account"],
+            keep_line and bucket["line"],
+        )
         total = merged.setdefault(
-            key, _empty_bucket(key[0], bucket["account"], bucket["rate"])
+            key, _empty_bucket(key[0], bucket["account"], key[2], bucket["rate"])
         )
         for place in (DOCUMENT, COMPANY):
             total["untaxed"][place] += bucket["untaxed"][place]
@@ -72,12 +85,7 @@ def merge_buckets(buckets, currency, company_currency, keep_account=True):
             tax: _rounded(amounts, currencies * 2)
             for tax, amounts in total["tax"].items()
         }
-    return [
-        total
-        for total in merged.values()
-        if not currency.is_zero(total["untaxed"][DOCUMENT])
-        or any(not currency.is_zero(tax[DOCUMENT]) for tax in total["tax"].values())
-    ]
+    return [total for total in merged.values() if not _is_zero(total, currencies)]
 
 
 def sum_buckets(buckets):
@@ -106,12 +114,12 @@ def deduct(base_lines, buckets, company):
     """
     currency = base_lines[0]["currency_id"] if base_lines else company.currency_id
     invoiced = {
-        tuple(bucket["taxes"]): bucket
+        tax_set(bucket["taxes"]): bucket
         for bucket in merge_buckets(buckets, currency, company.currency_id, False)
     }
     rows = {}
     for position, base_line in enumerate(base_lines):
-        rows.setdefault(tuple(base_line["tax_ids"].ids), []).append(position)
+        rows.setdefault(tax_set(base_line["tax_ids"].ids), []).append(position)
     result, excess = list(base_lines), []
     for key, positions in rows.items():
         if key not in invoiced:
@@ -127,22 +135,80 @@ def deduct(base_lines, buckets, company):
     ]
 
 
-def has_same_rates(base_lines, buckets, company):
-    """Tell whether the buckets were taxed as the order's lines are taxed now."""
-    currency = base_lines[0]["currency_id"]
-    for bucket in merge_buckets(buckets, currency, company.currency_id, False):
-        lines = [
-            base_line
-            for base_line in base_lines
-            if base_line["tax_ids"].ids == bucket["taxes"]
-        ]
-        whole = _sum_lines(lines)
-        if whole is None or not all(
-            _is_same_rate(whole, bucket, tax, currency, len(lines))
-            for tax in whole["tax"]
-        ):
-            return False
-    return True
+def take_at_agreed_rates(bucket, agreed, included):
+    """Return what an invoice took of an order line, at the rates of the order line.
+
+    What was agreed is the price. An invoice that is taxed otherwise takes the share of
+    it that it charges; a tax is part of the price where it is included in that.
+
+    :param dict bucket: what was invoiced of the order line
+    :param dict agreed: the rounded base line of the order line
+    :param set included: the ids, as text, of the taxes that are included in prices
+    :return: a bucket, the same one at the same rates; None when the order line has no
+        price that anything could be a share of
+    """
+    currency = agreed["currency_id"]
+    whole = _sum_lines([agreed])
+    if has_rates_of(bucket, whole, currency):
+        return bucket
+    # An agreed price without taxes is compared with what is charged without them.
+    included = included if included & set(bucket["tax"]) else set()
+    charged, total = get_price(bucket, included), get_price(whole, included)
+    if currency.is_zero(total):
+        return None
+    taxes = {
+        tax: currency.round(amounts[DOCUMENT] * charged / total)
+        for tax, amounts in whole["tax"].items()
+    }
+    left = charged - sum(amount for tax, amount in taxes.items() if tax in included)
+    taken = make_buckets(_scale([agreed], whole, currency.round(left), taxes))[0]
+    return {**taken, "line": bucket["line"]}
+
+
+def has_rates_of(bucket, whole, currency):
+    """Tell whether a bucket is taxed as the order line is whose amounts are ``whole``.
+
+    The rate of a tax may have been changed since as well.
+    """
+    return tax_set(bucket["taxes"]) == tax_set(whole["taxes"]) and all(
+        _is_same_rate(whole, bucket, tax, currency, 1) for tax in whole["tax"]
+    )
+
+
+def get_price(bucket, included):
+    """Return the untaxed amount with the taxes that are included in the price.
+
+    >>> bucket = {"untaxed": [100.0, 100.0], "tax": {"7": [23.0, 23.0, 100.0, 100.0]}}
+    >>> get_price(bucket, {"7"}), get_price(bucket, set())
+    (123.0, 100.0)
+    """
+    return _net(bucket) + sum(
+        amounts[DOCUMENT] for tax, amounts in bucket["tax"].items() if tax in included
+    )
+
+
+def scale_buckets(buckets, ratio):
+    """Return the buckets with every amount multiplied by ``ratio``, not rounded."""
+    return [
+        {
+            **bucket,
+            "untaxed": [amount * ratio for amount in bucket["untaxed"]],
+            "tax": {
+                tax: [amount * ratio for amount in amounts]
+                for tax, amounts in bucket["tax"].items()
+            },
+        }
+        for bucket in buckets
+    ]
+
+
+def tax_set(ids):
+    """Return the key of a set of taxes, whatever their order in the settings is.
+
+    >>> tax_set([7, 3])
+    (3, 7)
+    """
+    return tuple(sorted(ids))
 
 
 def tax_key(tax_data):
@@ -156,14 +222,24 @@ def untaxed(details, suffix):
     return details[f"total_excluded{suffix}"] + details[f"delta_total_excluded{suffix}"]
 
 
-def _empty_bucket(taxes, account, rate):
+def _empty_bucket(taxes, account, line, rate):
     return {
         "taxes": list(taxes),
         "account": account,
+        "line": line,
         "rate": rate,
         "untaxed": [0.0, 0.0],
         "tax": {},
     }
+
+
+def _is_zero(bucket, currencies):
+    # What is nothing in the one currency may be a cent in the other.
+    return all(
+        currency.is_zero(amount)
+        for amounts in (bucket["untaxed"], *bucket["tax"].values())
+        for amount, currency in zip(amounts, currencies, strict=False)
+    )
 
 
 def _net(bucket):
