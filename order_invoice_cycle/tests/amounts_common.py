@@ -140,8 +140,9 @@ class AmountsCommon(CycleCommon):
     def assertCompanyCurrency(self, order, moves):
         """The ledger has what the order is in the company's currency.
 
-        Exactly for lines with a tax; an amount without a tax has nothing to fix it
-        to and is converted invoice by invoice, each time to half a cent.
+        Exactly for lines with a tax. An amount without a tax has nothing to fix it to:
+        it is converted invoice by invoice, each time to half a cent, and where core
+        prices a whole line, before it was rounded to half a unit of its currency.
         """
         total, delta = 0.0, 0.001
         for line in order._get_rounded_base_lines():
@@ -151,6 +152,7 @@ class AmountsCommon(CycleCommon):
                 total += sum(tax["tax_amount"] for tax in details["taxes_data"])
             else:
                 total += details["total_excluded_currency"] / line["rate"]
+                delta += order.currency_id.rounding / 2 / line["rate"]
                 delta += 0.005 * len(moves)
         booked = sum(moves.mapped("amount_total_signed"))
         self.assertAlmostEqual(booked, total, delta=delta)
