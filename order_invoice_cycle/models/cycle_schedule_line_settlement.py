@@ -20,7 +20,8 @@ class CycleScheduleLine(models.Model):
     settled_amounts = fields.Json(
         readonly=True,
         copy=False,
-        help="What the invoices of this payment took of the order, tax by tax.",
+        help="What the invoices of this payment took of the order; on an offer, what "
+        "they charged.",
     )
     invoice_difference = fields.Monetary(
         string="Difference",
@@ -53,11 +54,10 @@ class CycleScheduleLine(models.Model):
         invoice = self.invoice_id
         if not invoice or self.state == "cancelled" or self.is_credited:
             return 0.0
-        rounding = invoice.line_ids.filtered(
-            lambda item: item.display_type == "rounding"
-        )
-        charged = invoice.amount_total + sum(rounding.mapped("amount_currency"))
-        if not self.currency_id.compare_amounts(charged, self.amount_total):
+        compare = self.currency_id.compare_amounts
+        if not compare(invoice.amount_total, self.amount_total) and not compare(
+            invoice.amount_untaxed, self.amount_untaxed
+        ):
             return 0.0
         if self._took_its_share(with_drafts=True, credit_states=()):
             return 0.0
@@ -132,7 +132,7 @@ class CycleScheduleLine(models.Model):
                 continue
             others = order.schedule_line_ids - self
             taken = sum(
-                sum_buckets(other._get_taken_buckets())[0] - other.amount_untaxed
+                other._get_charged_untaxed() - other.amount_untaxed
                 for other in others.filtered(lambda other: other._is_posted())
             )
             # Nothing at all, of a payment that takes what the others have left.
@@ -150,6 +150,11 @@ class CycleScheduleLine(models.Model):
                         order=order.name,
                     )
                 )
+
+    def _get_charged_untaxed(self):
+        """Return what the invoices took, whatever was credited, but of a deposit."""
+        credit_states = ("posted",) if self.kind == "deposit" else ()
+        return sum_buckets(self._get_taken_buckets(credit_states=credit_states))[0]
 
     # === AMOUNTS === #
 
@@ -177,17 +182,27 @@ class CycleScheduleLine(models.Model):
         for line in self.sudo():
             line.settled_amounts = line._prepare_settled(line._get_net_rows(**counted))
 
+    def _settle_charged(self, **counted):
+        """Settle what a person charged: what was credited since is not charged again.
+
+        But of a deposit, which is due at the end when it is credited.
+        """
+        deposits = self.filtered(lambda line: line.kind == "deposit")
+        deposits._settle(**counted)
+        (self - deposits)._settle(credit_states=(), **counted)
+
     def _prepare_settled(self, rows, buckets=None):
         """Return what is written down of a settled payment.
 
         :param list rows: what its invoices charged, by order line
         :param list buckets: what it counts as; by default what they took of the order
         """
-        charged, taken = self._merge(rows), self._at_rates_of_order(rows)
+        parts = self._get_taken_parts(rows)
+        taken = self._merge([bucket for _row, part in parts for bucket in part])
         settled = {"buckets": taken if buckets is None else buckets}
-        if not self._is_equal(charged, taken):
-            # At other rates: a later credit note is compared with it.
-            settled["charged"] = sum_buckets(charged)[0]
+        if not self._is_equal(rows, taken):
+            # At other rates: later credit notes are compared with these.
+            settled["parts"] = parts
         return settled
 
     def _settle_in_offer(self):
@@ -219,7 +234,7 @@ class CycleScheduleLine(models.Model):
             lines.settled_amounts = False
 
     def _settle_others(self):
-        """Let what was published beside these payments count as what it charged.
+        """Let what was published beside these payments count as what it took.
 
         The rest, which nobody but them may take, is then known to the cent.
         """
@@ -228,9 +243,13 @@ class CycleScheduleLine(models.Model):
                 others = (order.schedule_line_ids - self).filtered(
                     lambda line: line._is_posted() and not line.settled_amounts
                 )
-                took = others.filtered(lambda line: line._took_its_share())
+                took = others.filtered(
+                    lambda line: (
+                        line._took_its_share() or line._took_its_share(credit_states=())
+                    )
+                )
                 took._freeze()
-                (others - took)._settle()
+                (others - took)._settle_charged()
 
     def _get_taken_by_others(self):
         """Return the given up payments of an offer whose share other invoices took.

@@ -4,6 +4,7 @@ from odoo import models
 
 from ..tools.buckets import (
     get_price,
+    has_rates_of,
     make_buckets,
     merge_buckets,
     scale_buckets,
@@ -55,32 +56,6 @@ class CycleScheduleLine(models.Model):
         """
         return self._merge(self._get_net_rows(**counted))
 
-    def _get_uncredited_buckets(self):
-        """Return what the published invoices charged and no credit note takes back.
-
-        A credit note that is still a draft counts: it was asked for already. At the
-        rates at which it was settled.
-        """
-        charged = self._get_net_buckets(credit_states=("posted", "draft"))
-        before = (self.settled_amounts or {}).get("charged")
-        if not before:
-            return charged
-        left = sum_buckets(charged)[0] / before
-        return self._merge(scale_buckets(self._get_settled_buckets(), left))
-
-    def _get_charged_for(self, buckets):
-        """Return what the invoices charged for a part of what they took.
-
-        :param list buckets: a part of :meth:`_get_uncredited_buckets`
-        :return: buckets at the rates of the invoices
-        """
-        if not (self.settled_amounts or {}).get("charged"):
-            return buckets
-        whole = sum_buckets(self._get_uncredited_buckets())[0]
-        rows = self._get_net_rows(credit_states=("posted", "draft"))
-        share = sum_buckets(buckets)[0] / whole
-        return self._merge(scale_buckets(rows, share), keep_line=True)
-
     # === WHAT THAT IS OF THE ORDER === #
 
     def _get_taken_buckets(self, **counted):
@@ -91,41 +66,71 @@ class CycleScheduleLine(models.Model):
         return self._at_rates_of_order(self._get_net_rows(**counted))
 
     def _at_rates_of_order(self, rows):
-        """Return what was charged by order line as what it took of the order.
+        """Return what was charged by order line as what it took of the order."""
+        parts = self._get_taken_parts(rows)
+        return self._merge([bucket for _row, part in parts for bucket in part])
+
+    def _get_taken_parts(self, rows):
+        """Return what each row that was charged took of the order.
 
         A billing period stands by itself: it took what it charged.
+
+        :return: list of (row, buckets)
         """
         order = self.order_id
-        if not rows or order.payment_mode == "recurring":
-            return self._merge(rows)
-        base_lines = order._get_rounded_base_lines()
-        agreed = {line["record"]._origin.id: line for line in base_lines}
-        sets = {tax_set(line["tax_ids"].ids) for line in base_lines}
+        base_lines = order._get_rounded_base_lines() if rows else []
+        if not base_lines or order.payment_mode == "recurring":
+            return [(row, [row]) for row in rows]
         included = self._get_included_taxes(rows, base_lines)
-        taken, others = [], []
-        for row in rows:
-            base_line = row["line"] and agreed.get(row["line"])
-            bucket = base_line and take_at_agreed_rates(row, base_line, included)
-            if bucket:
-                taken.append(bucket)
-            elif tax_set(row["taxes"]) in sets:
-                taken.append(row)
-            else:
-                others.append(row)
-        if others:
-            taken += self._take_of_whole_order(others, base_lines, included)
-        return self._merge(taken)
+        at_own_rates = self._get_rows_at_own_rates(rows, base_lines)
+        return [
+            (row, [row])
+            if row in at_own_rates
+            else (row, self._take_part(row, base_lines, included))
+            for row in rows
+        ]
 
-    def _take_of_whole_order(self, rows, base_lines, included):
+    def _get_rows_at_own_rates(self, rows, base_lines):
+        """Return the rows that were charged as their order lines are taxed.
+
+        All rows with the same taxes are judged together: what a final invoice deducts
+        is all on the first line with these taxes.
+        """
+        sets = {x["record"]._origin.id: tax_set(x["tax_ids"].ids) for x in base_lines}
+        own = {}
+        for row in rows:
+            taxes = tax_set(row["taxes"])
+            if sets.get(row["line"], taxes) == taxes and taxes in sets.values():
+                own.setdefault(taxes, []).append(row)
+        result = []
+        for taxes, those in own.items():
+            lines = [x for x in base_lines if tax_set(x["tax_ids"].ids) == taxes]
+            merged = self._merge(those, keep_account=False)
+            if all(has_rates_of(bucket, lines) for bucket in merged):
+                result += those
+        return result
+
+    def _take_part(self, row, base_lines, included):
+        """Return what one row took, as buckets."""
+        agreed = [x for x in base_lines if row["line"] == x["record"]._origin.id]
+        if row["line"] and agreed:
+            bucket = take_at_agreed_rates(row, agreed[0], included)
+            if bucket:
+                return [bucket]
+        if tax_set(row["taxes"]) in {tax_set(x["tax_ids"].ids) for x in base_lines}:
+            return [row]
+        return self._take_of_whole_order(row, base_lines, included)
+
+    def _take_of_whole_order(self, row, base_lines, included):
         """Return what belongs to no order line as a share of all of them.
 
         At most the whole order. It stays as it is when that is worth nothing.
         """
-        included = included & {tax for row in rows for tax in row["tax"]}
-        charged = sum(get_price(row, included) for row in rows)
-        total = sum(get_price(row, included) for row in make_buckets(base_lines))
+        included = included if included & set(row["tax"]) else set()
+        charged = get_price(row, included)
+        total = sum(get_price(bucket, included) for bucket in make_buckets(base_lines))
         if self.currency_id.is_zero(total):
-            return rows
+            return [row]
         share = Fraction(str(round(charged, 6))) / Fraction(str(round(total, 6)))
         part = min(abs(share), Fraction(1))
         pieces = self.order_id._split([part], base_lines)[0]
@@ -159,12 +164,85 @@ class CycleScheduleLine(models.Model):
             return is_untaxed and is_total
         return is_untaxed or is_total
 
+    # === WHAT COULD BE CREDITED === #
+
+    def _get_uncredited_parts(self):
+        """Return what the invoices charged that no credit note takes back, with what
+        that is of the order.
+
+        A credit note that is still a draft counts: it was asked for already. At the
+        rates at which it was settled.
+
+        :return: list of (row, buckets)
+        """
+        settled = self.settled_amounts or {}
+        known = {tax_set(bucket["taxes"]) for bucket in settled.get("buckets", [])}
+        taken = {
+            (row["line"], tax_set(row["taxes"])): (row, part)
+            for row, part in settled.get("parts", [])
+        }
+        result, unknown = [], []
+        for row in self._get_net_rows(credit_states=("posted", "draft")):
+            before, part = taken.get((row["line"], tax_set(row["taxes"])), (None, []))
+            if before and before["untaxed"][0]:
+                left = row["untaxed"][0] / before["untaxed"][0]
+                result.append((row, scale_buckets(part, left)))
+            elif tax_set(row["taxes"]) in known:
+                result.append((row, [row]))
+            else:
+                # It was taxed otherwise after it had been settled.
+                unknown.append(row)
+        return result + self._get_taken_parts(unknown)
+
+    def _get_uncredited_buckets(self):
+        """Return what was charged and not credited, as what that is of the order."""
+        parts = self._get_uncredited_parts()
+        return self._merge([bucket for _row, part in parts for bucket in part])
+
+    def _get_charged_for(self, buckets):
+        """Return what the invoices charged for a part of what they took.
+
+        :param list buckets: a part of :meth:`_get_uncredited_buckets`
+        :return: buckets at the rates of the invoices
+        """
+        parts = self._get_uncredited_parts()
+        result = []
+        for bucket in buckets:
+            taxes = tax_set(bucket["taxes"])
+            rows = [
+                scale_buckets([row], _get_share_of(taxes, part))[0]
+                for row, part in parts
+                if any(tax_set(one["taxes"]) == taxes for one in part)
+            ]
+            if all(tax_set(row["taxes"]) == taxes for row in rows):
+                result.append(bucket)
+                continue
+            whole = sum(
+                one["untaxed"][0]
+                for _row, part in parts
+                for one in part
+                if tax_set(one["taxes"]) == taxes
+            )
+            result += self._round_together(
+                scale_buckets(rows, bucket["untaxed"][0] / whole)
+            )
+        return result
+
     # === BUCKETS === #
 
     def _merge(self, buckets, **kept):
         return merge_buckets(
             buckets, self.currency_id, self.company_id.currency_id, **kept
         )
+
+    def _round_together(self, rows):
+        """Return the rows rounded so that they add up to what they did unrounded."""
+        total = self.currency_id.round(sum(row["untaxed"][0] for row in rows))
+        rounded = self._merge(rows, keep_line=True) or rows[:1]
+        rest = total - sum(row["untaxed"][0] for row in rounded)
+        largest = max(rounded, key=lambda row: abs(row["untaxed"][0]))
+        largest["untaxed"][0] = self.currency_id.round(largest["untaxed"][0] + rest)
+        return rounded
 
     def _is_equal(self, buckets, others):
         """Tell whether buckets have the same amounts, on whatever accounts."""
@@ -176,3 +254,10 @@ class CycleScheduleLine(models.Model):
             for each in (buckets, others)
         )
         return next(compared) == next(compared)
+
+
+def _get_share_of(taxes, part):
+    """Return how much of what a row took has these taxes, 1.0 is all of it."""
+    whole = sum(bucket["untaxed"][0] for bucket in part)
+    those = [bucket for bucket in part if tax_set(bucket["taxes"]) == taxes]
+    return sum(bucket["untaxed"][0] for bucket in those) / whole if whole else 1.0

@@ -67,10 +67,7 @@ class SaleOrder(models.Model):
             (lines - different).filtered(
                 lambda line: line.invoice_id or line.is_skipped
             )._freeze()
-            deposits = different.filtered(lambda line: line.kind == "deposit")
-            deposits._settle(with_drafts=True)
-            # What was credited since is not charged again by itself.
-            (different - deposits)._settle(with_drafts=True, credit_states=())
+            different._settle_charged(with_drafts=True)
             self._message_log(
                 body=self.env._(
                     "The difference between the invoices and the schedule was spread "
@@ -115,16 +112,18 @@ class SaleOrder(models.Model):
                 invoice=other.name,
                 currency=other.currency_id.name,
             )
-        _open, excess = self._get_open_base_lines() if lines else (None, None)
-        return excess and self.env._(
-            "%(amount)s (%(taxes)s) were invoiced beyond these terms. Credit them "
-            "first, or leave the order lines as they were.",
-            amount=self.currency_id.format(sum(sum_buckets(excess[:1]))),
-            taxes=", ".join(
-                self.env["account.tax"].browse(excess[0]["taxes"]).mapped("name")
-            )
-            or self.env._("no tax"),
-        )
+        _open, excess = self._get_open_base_lines() if lines else (None, [])
+        for bucket in excess:
+            amount = sum(sum_buckets([bucket]))
+            taxes = self.env["account.tax"].browse(bucket["taxes"])
+            if self.currency_id.compare_amounts(amount, 0) > 0:
+                return self.env._(
+                    "%(amount)s (%(taxes)s) were invoiced beyond these terms. Credit "
+                    "them first, or leave the order lines as they were.",
+                    amount=self.currency_id.format(amount),
+                    taxes=", ".join(taxes.mapped("name")) or self.env._("no tax"),
+                )
+        return False
 
     # === SHARES BESIDE SETTLED PAYMENTS === #
 
@@ -388,10 +387,10 @@ class SaleOrder(models.Model):
             return price
         if is_included:
             return values["price_unit"]
-        return taxes._adapt_price_unit_to_another_taxes(
+        return line.tax_ids._get_tax_details(
             values["price_unit"],
-            line.product_id,
-            line.tax_ids,
-            taxes,
+            1.0,
+            rounding_method="round_globally",
+            product=line.product_id,
             product_uom=line.product_uom_id,
-        )
+        )["total_excluded"]

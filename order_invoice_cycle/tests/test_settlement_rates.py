@@ -120,6 +120,28 @@ class TestSettlementRates(SettlementCase):
         self._publish(deposit)
         self.assertEqual(self._draft_final(order).amount_untaxed, 600.0)
 
+    def test_line_that_a_person_typed_counts_with_the_taxes_in_its_price(self):
+        included = self._create_tax(23, price_include_override="tax_included")
+        abroad = self._create_tax(
+            19, name="Abroad", price_include_override="tax_included"
+        )
+        order = self._running_order(
+            plan="deposit_30", lines=[self._create_line(1230.0, included)]
+        )
+        deposit = self._draft(order)
+        deposit.invoice_line_ids.unlink()
+        deposit.invoice_line_ids = [
+            Command.create(
+                {
+                    "name": "By hand",
+                    "price_unit": 369.0,
+                    "tax_ids": [Command.set(abroad.ids)],
+                }
+            )
+        ]
+        self._publish(deposit)
+        self.assertEqual(self._draft_final(order).amount_total, 861.0)
+
     def test_more_than_the_order_leaves_nothing_at_other_rates_too(self):
         order = self._running_order(plan="deposit_30")
         order.fiscal_position_id = self._create_abroad(0)
@@ -151,6 +173,20 @@ class TestSettlementRates(SettlementCase):
                 self.assertEqual(invoices[0].amount_total, untaxed)
                 self.assertEqual(self._get_charged(order), 1000.0)
 
+    def test_price_loses_one_of_two_taxes_that_was_included(self):
+        taxes = self._create_tax(23, price_include_override="tax_included")
+        taxes |= self._create_tax(5)
+        position = self.env["account.fiscal.position"].create({"name": "No taxes"})
+        for plan in ("completion_14", "instalments_3"):
+            with self.subTest(plan=plan):
+                order = self._running_order(
+                    plan=plan, lines=[self._create_line(1230.0, taxes)]
+                )
+                order.fiscal_position_id = position
+                order.action_mark_completed("2027-03-01")
+                self._draft(order)
+                self.assertEqual(self._get_charged(order), 1000.0)
+
     def test_included_price_is_charged_to_the_cent_at_another_included_tax(self):
         included = self._create_tax(23, price_include_override="tax_included")
         order = self._running_order(
@@ -175,6 +211,17 @@ class TestSettlementRates(SettlementCase):
         self.assertEqual(sum(self._draft(order).mapped("amount_total")), 1280.0)
 
     # === SPREADING === #
+
+    def test_difference_is_seen_where_the_total_is_that_of_other_taxes(self):
+        order = self._running_order(plan="instalments_3")
+        order.fiscal_position_id = self._create_abroad(0)
+        first = self._draft(order, "2027-01-10")
+        self._edit(first, price_unit=410.0)
+        self.assertEqual(first.amount_total, first.schedule_line_id.amount_total)
+        self.assertTrue(order.has_schedule_difference)
+        order.action_spread_difference()
+        self._draft(order)
+        self.assertEqual(self._get_charged(order), 1000.0)
 
     def test_credit_is_not_charged_again_by_spreading_another_difference(self):
         for refund in (100.0, 333.34):
@@ -230,6 +277,17 @@ class TestSettlementRates(SettlementCase):
         self._publish(final)
         again = deposit.schedule_line_id.action_draft_again()
         self.assertEqual(again.amount_total, 123.0)
+
+    def test_deposit_is_not_drafted_again_for_what_was_credited_of_the_final(self):
+        order, deposit = self._create_deposit_order()
+        self._publish(deposit)
+        self._reverse_invoice(deposit, post=True)
+        final = self._publish(self._draft_final(order))
+        credit_note = self._reverse_invoice(final)
+        self._edit(credit_note, price_unit=100.0)
+        credit_note.action_post()
+        with self.assertRaisesRegex(UserError, "nothing left to invoice"):
+            deposit.schedule_line_id.action_draft_again()
 
     # === OFFERED AGAIN === #
 
@@ -336,3 +394,72 @@ class TestAmendmentRates(SettlementCase, AmendmentCommon):
         self.assertFalse(order.amount_to_credit)
         credit_note.action_post()
         self.assertFalse(order.amount_to_credit)
+
+    def test_excess_is_credited_of_the_line_that_became_cheaper(self):
+        order = self._running_order(
+            plan="instalments_3",
+            lines=[self._create_line(1000.0), self._create_line(100.0, self.tax_8)],
+        )
+        position = self._create_abroad(0)
+        self._create_tax(
+            0,
+            name="Abroad too",
+            fiscal_position_ids=[Command.set(position.ids)],
+            original_tax_ids=[Command.set(self.tax_8.ids)],
+        )
+        order.fiscal_position_id = position
+        first = self._publish(self._draft(order, "2027-01-10"))
+        charged = first.invoice_line_ids.mapped("price_subtotal")
+        self.assertEqual(charged, [0.0, 333.34, 33.33])
+        amendment = self._amend(order)
+        amendment.with_user(self.user_sales).order_line[1].price_unit = 10.0
+        self._agree(amendment)
+        order.action_draft_credit_note()
+        credit_note = order.amended_credit_note_ids
+        self.assertRecordValues(
+            credit_note.invoice_line_ids,
+            [
+                {
+                    "price_subtotal": 23.33,
+                    "sale_line_ids": order.order_line[1].ids,
+                    "tax_ids": first.invoice_line_ids[2].tax_ids.ids,
+                }
+            ],
+        )
+        self.assertFalse(order.amount_to_credit)
+        credit_note.action_post()
+        self.assertFalse(order.amount_to_credit)
+
+    def test_invoice_that_was_taxed_anew_is_not_proposed_for_credit(self):
+        order = self._running_order(plan="instalments_3")
+        first = self._publish(self._draft(order, "2027-01-10"))
+        self._agree(self._amend(order, name="Support, on site"))
+        first.button_draft()
+        line = first.invoice_line_ids.filtered("product_id")
+        line.tax_ids = self._create_tax(0, name="Abroad 0 %")
+        first.action_post()
+        self.assertEqual(first.amount_tax, 0.0)
+        self.assertFalse(order.amount_to_credit)
+
+    def test_final_invoice_counts_as_charged_whatever_its_first_line_is(self):
+        """What it deducts is on the first line, of all lines with its taxes."""
+        for first in (9.99, 0.1):
+            with self.subTest(first=first):
+                lines = [self._create_line(first)]
+                lines += [self._create_line(200.0) for _number in range(5)]
+                order = self._running_order(plan="deposit_30", lines=lines)
+                deposit = self._publish(self._draft(order))
+                order.action_mark_completed("2027-03-01")
+                final = self._publish(self._draft(order))
+                amendment = self._amend(order)
+                amendment.with_user(self.user_sales).order_line[1].price_unit = 100.0
+                self._agree(amendment)
+                self.assertEqual(
+                    self._get_totals(order), (deposit | final).mapped("amount_total")
+                )
+                self.assertEqual(order.amount_to_credit, 123.0)
+                order.action_draft_credit_note()
+                credit_note = order.amended_credit_note_ids
+                self.assertEqual(
+                    (credit_note.amount_untaxed, credit_note.amount_tax), (100.0, 23.0)
+                )

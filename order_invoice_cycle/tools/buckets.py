@@ -147,10 +147,10 @@ def take_at_agreed_rates(bucket, agreed, included):
     :return: a bucket, the same one at the same rates; None when the order line has no
         price that anything could be a share of
     """
+    if has_rates_of(bucket, [agreed]):
+        return bucket
     currency = agreed["currency_id"]
     whole = _sum_lines([agreed])
-    if has_rates_of(bucket, whole, currency):
-        return bucket
     # An agreed price without taxes is compared with what is charged without them.
     included = included if included & set(bucket["tax"]) else set()
     charged, total = get_price(bucket, included), get_price(whole, included)
@@ -165,13 +165,15 @@ def take_at_agreed_rates(bucket, agreed, included):
     return {**taken, "line": bucket["line"]}
 
 
-def has_rates_of(bucket, whole, currency):
-    """Tell whether a bucket is taxed as the order line is whose amounts are ``whole``.
+def has_rates_of(bucket, base_lines):
+    """Tell whether a bucket is taxed as order lines with one set of taxes are now.
 
     The rate of a tax may have been changed since as well.
     """
+    whole, currency = _sum_lines(base_lines), base_lines[0]["currency_id"]
     return tax_set(bucket["taxes"]) == tax_set(whole["taxes"]) and all(
-        _is_same_rate(whole, bucket, tax, currency, 1) for tax in whole["tax"]
+        _is_same_rate(whole, bucket, tax, currency, len(base_lines))
+        for tax in whole["tax"]
     )
 
 
