@@ -59,9 +59,7 @@ class CycleScheduleLine(models.Model):
             invoice.amount_untaxed, self.amount_untaxed
         ):
             return 0.0
-        if self._took_its_share(with_drafts=True, credit_states=()):
-            return 0.0
-        if self._took_its_share(with_drafts=True):
+        if self._charged_its_share(with_drafts=True):
             return 0.0
         taken = self._get_taken_buckets(with_drafts=True, credit_states=())
         return self.currency_id.round(sum(sum_buckets(taken)) - self.amount_total)
@@ -115,7 +113,8 @@ class CycleScheduleLine(models.Model):
         given_away = lines.filtered("settled_amounts")
         deposits = given_away.filtered(lambda line: line.kind == "deposit")
         deposits._settle_others()
-        given_away._unsettle()
+        deposits.settled_amounts = False
+        (given_away - deposits)._unsettle()
         given_away._check_share_is_left()
         lines._tell_live_amendment()
         lines._draft_invoices()
@@ -132,8 +131,9 @@ class CycleScheduleLine(models.Model):
                 continue
             others = order.schedule_line_ids - self
             taken = sum(
-                other._get_charged_untaxed() - other.amount_untaxed
-                for other in others.filtered(lambda other: other._is_posted())
+                sum_buckets(other._get_taken_buckets())[0] - other.amount_untaxed
+                for other in others
+                if other._is_posted() and not other._charged_its_share()
             )
             # Nothing at all, of a payment that takes what the others have left.
             is_worth = not currency.is_zero(order.amount_untaxed)
@@ -150,11 +150,6 @@ class CycleScheduleLine(models.Model):
                         order=order.name,
                     )
                 )
-
-    def _get_charged_untaxed(self):
-        """Return what the invoices took, whatever was credited, but of a deposit."""
-        credit_states = ("posted",) if self.kind == "deposit" else ()
-        return sum_buckets(self._get_taken_buckets(credit_states=credit_states))[0]
 
     # === AMOUNTS === #
 
@@ -241,13 +236,13 @@ class CycleScheduleLine(models.Model):
         for order in self.order_id:
             if order.state == "sale" and order.payment_mode != "recurring":
                 others = (order.schedule_line_ids - self).filtered(
-                    lambda line: line._is_posted() and not line.settled_amounts
-                )
-                took = others.filtered(
                     lambda line: (
-                        line._took_its_share() or line._took_its_share(credit_states=())
+                        line._is_posted()
+                        and not line.is_credited
+                        and not line.settled_amounts
                     )
                 )
+                took = others.filtered(lambda line: line._charged_its_share())
                 took._freeze()
                 (others - took)._settle_charged()
 

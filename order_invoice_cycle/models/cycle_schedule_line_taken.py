@@ -114,12 +114,23 @@ class CycleScheduleLine(models.Model):
         """Return what one row took, as buckets."""
         agreed = [x for x in base_lines if row["line"] == x["record"]._origin.id]
         if row["line"] and agreed:
-            bucket = take_at_agreed_rates(row, agreed[0], included)
+            lines = self._get_lines_at_rate_of(agreed[0], base_lines)
+            bucket = take_at_agreed_rates(row, lines, included)
             if bucket:
                 return [bucket]
         if tax_set(row["taxes"]) in {tax_set(x["tax_ids"].ids) for x in base_lines}:
             return [row]
         return self._take_of_whole_order(row, base_lines, included)
+
+    def _get_lines_at_rate_of(self, agreed, base_lines):
+        """Return the lines with the taxes of one, which has the same rates, or that.
+
+        All together tell a rate better than a small one, whose tax was rounded.
+        """
+        taxes = tax_set(agreed["tax_ids"].ids)
+        lines = [x for x in base_lines if tax_set(x["tax_ids"].ids) == taxes]
+        is_one_rate = all(has_rates_of(make_buckets([x])[0], lines) for x in lines)
+        return lines if is_one_rate else [agreed]
 
     def _take_of_whole_order(self, row, base_lines, included):
         """Return what belongs to no order line as a share of all of them.
@@ -164,6 +175,13 @@ class CycleScheduleLine(models.Model):
             return is_untaxed and is_total
         return is_untaxed or is_total
 
+    def _charged_its_share(self, with_drafts=False):
+        """Tell whether the invoices took their share, before or after credit notes."""
+        return any(
+            self._took_its_share(with_drafts=with_drafts, credit_states=states)
+            for states in ((), ("posted",))
+        )
+
     # === WHAT COULD BE CREDITED === #
 
     def _get_uncredited_parts(self):
@@ -177,15 +195,12 @@ class CycleScheduleLine(models.Model):
         """
         settled = self.settled_amounts or {}
         known = {tax_set(bucket["taxes"]) for bucket in settled.get("buckets", [])}
-        taken = {
-            (row["line"], tax_set(row["taxes"])): (row, part)
-            for row, part in settled.get("parts", [])
-        }
+        taken = self._get_settled_parts()
         result, unknown = [], []
         for row in self._get_net_rows(credit_states=("posted", "draft")):
-            before, part = taken.get((row["line"], tax_set(row["taxes"])), (None, []))
-            if before and before["untaxed"][0]:
-                left = row["untaxed"][0] / before["untaxed"][0]
+            charged, part = taken.get((row["line"], tax_set(row["taxes"])), (0.0, []))
+            if charged:
+                left = row["untaxed"][0] / charged
                 result.append((row, scale_buckets(part, left)))
             elif tax_set(row["taxes"]) in known:
                 result.append((row, [row]))
@@ -193,6 +208,27 @@ class CycleScheduleLine(models.Model):
                 # It was taxed otherwise after it had been settled.
                 unknown.append(row)
         return result + self._get_taken_parts(unknown)
+
+    def _get_settled_parts(self):
+        """Return what was charged at other rates when it was settled.
+
+        :return: {(order line id, set of taxes): (untaxed amount, buckets it took)};
+            the id is False where the order line was removed since
+        """
+        parts = (self.settled_amounts or {}).get("parts", [])
+        lines = self.env["sale.order.line"].browse(
+            row["line"] for row, _part in parts if row["line"]
+        )
+        present = set(lines.exists().ids)
+        result = {}
+        for row, part in parts:
+            if part == [row]:
+                continue
+            line = row["line"] in present and row["line"]
+            key = (line, tax_set(row["taxes"]))
+            charged, before = result.get(key, (0.0, []))
+            result[key] = (charged + row["untaxed"][0], before + part)
+        return result
 
     def _get_uncredited_buckets(self):
         """Return what was charged and not credited, as what that is of the order."""
@@ -223,10 +259,18 @@ class CycleScheduleLine(models.Model):
                 for one in part
                 if tax_set(one["taxes"]) == taxes
             )
-            result += self._round_together(
-                scale_buckets(rows, bucket["untaxed"][0] / whole)
-            )
+            scaled = scale_buckets(rows, bucket["untaxed"][0] / whole)
+            for row in self._round_together(scaled):
+                line = row["line"] or self._get_order_line_with(taxes)
+                result.append({**row, "line": line})
         return result
+
+    def _get_order_line_with(self, taxes):
+        """Return the id of the first order line with a set of taxes, or None."""
+        for line in self.order_id._get_priced_lines():
+            if tax_set(line.tax_ids.ids) == taxes:
+                return line.id
+        return None
 
     # === BUCKETS === #
 

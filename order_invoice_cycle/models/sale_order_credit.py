@@ -110,6 +110,8 @@ class SaleOrder(models.Model):
         for line in self.schedule_line_ids.sorted("date_due", reverse=True):
             taken = []
             for bucket in line._get_uncredited_buckets() if line.invoice_id else []:
+                if self.currency_id.compare_amounts(bucket["untaxed"][0], 0) <= 0:
+                    continue
                 over = excess.pop(tax_set(bucket["taxes"]), None)
                 if not over:
                     continue

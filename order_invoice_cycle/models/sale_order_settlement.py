@@ -211,15 +211,26 @@ class SaleOrder(models.Model):
         )
         if len(final) != 1 or not all(line._is_decided() for line in deposits):
             return none
-        buckets = [bucket for x in deposits for bucket in x._get_net_buckets()]
+        posted = self._get_deposits_to_deduct()
+        buckets = [bucket for x in posted for bucket in x._get_net_buckets()]
         if not buckets or self._has_other_taxes_now():
             return none
-        for deposit in deposits:
+        for deposit in posted:
             taken = deposit._get_taken_buckets()
             if not deposit._is_equal(deposit._get_net_buckets(), taken):
                 return none
         base_lines = self._get_rounded_base_lines()
         return none if deduct(base_lines, buckets, self.company_id)[1] else final
+
+    def _get_deposits_to_deduct(self):
+        """Return the deposits of which something was charged that was not credited."""
+        return self.schedule_line_ids.filtered(
+            lambda line: (
+                line.kind == "deposit"
+                and line.invoice_id
+                and not line._is_credited_in_full()
+            )
+        )
 
     def _prepare_final_invoice_lines(self):
         """Return the order's own lines, less each deposit as it was posted.
@@ -228,7 +239,6 @@ class SaleOrder(models.Model):
         them would round the halves another way.
         """
         result = self._prepare_whole_invoice_lines(fixed=self._get_fixed_tax_data())
-        deposits = self.schedule_line_ids.filtered(lambda line: line.kind == "deposit")
         result.append(
             {
                 "display_type": "line_section",
@@ -236,7 +246,7 @@ class SaleOrder(models.Model):
                 "sequence": DEDUCTION_SEQUENCE,
             }
         )
-        for deposit in deposits.filtered("invoice_id"):
+        for deposit in self._get_deposits_to_deduct():
             for bucket in deposit._get_net_buckets():
                 result.append(self._prepare_deduction(deposit.invoice_id, bucket))
         return result
@@ -284,11 +294,13 @@ class SaleOrder(models.Model):
         line = (
             lines.filtered(lambda x: x.id == bucket["line"])
             or lines.filtered(lambda x: x.tax_ids == taxes)[:1]
-            or lines[:1]
         )
+        if not line and bucket["line"] is not None:
+            # None takes back what a removed line was charged at other rates.
+            line = lines[:1]
         return {
             "display_type": "product",
-            "sale_line_ids": [Command.link(line.id)],
+            "sale_line_ids": [Command.link(line.id)] if line else [],
             "quantity": quantity,
             "price_unit": price,
             "tax_ids": [Command.set(taxes.ids)],

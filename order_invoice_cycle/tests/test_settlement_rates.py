@@ -289,6 +289,35 @@ class TestSettlementRates(SettlementCase):
         with self.assertRaisesRegex(UserError, "nothing left to invoice"):
             deposit.schedule_line_id.action_draft_again()
 
+    def test_deposit_is_drafted_again_when_the_final_invoice_was_credited_too(self):
+        order, deposit = self._create_deposit_order()
+        self._publish(deposit)
+        self._reverse_invoice(deposit, post=True)
+        final = self._publish(self._draft_final(order))
+        self._reverse_invoice(final, post=True)
+        again = deposit.schedule_line_id.action_draft_again()
+        self.assertEqual(again.amount_total, 369.0)
+        self._publish(again)
+        rest = final.schedule_line_id.action_draft_again()
+        self.assertEqual(rest.amount_total, 861.0)
+
+    def test_credited_deposit_is_not_deducted_at_the_rate_of_another_day(self):
+        currency = self.setup_other_currency(
+            "EUR", rates=[("1900-01-01", 0.25), ("2027-02-01", 0.2)]
+        )
+        pricelist = self.env["product.pricelist"].create(
+            {"name": "Euro", "currency_id": currency.id}
+        )
+        order, deposit = self._create_deposit_order(pricelist_id=pricelist.id)
+        self._publish(deposit)
+        credit_note = self._reverse_invoice(deposit)
+        credit_note.invoice_date = "2027-02-10"
+        credit_note.action_post()
+        final = self._draft_final(order)
+        self.assertEqual(final.amount_total, 1230.0)
+        names = final.invoice_line_ids.mapped("name")
+        self.assertEqual(names, ["Support"])
+
     # === OFFERED AGAIN === #
 
     def test_invoice_counts_at_the_taxes_of_the_order_that_is_offered_again(self):
@@ -301,6 +330,18 @@ class TestSettlementRates(SettlementCase):
         self._confirm(self._approve(order))
         final = self._draft_final(order)
         self.assertEqual((final.amount_untaxed, final.amount_tax), (700.0, 56.0))
+
+    def test_deposit_and_final_count_at_other_taxes_of_the_order_offered_again(self):
+        lines = [self._create_line(0.1)]
+        lines += [self._create_line(200.0) for _number in range(5)]
+        order = self._running_order(plan="deposit_30", lines=lines)
+        self._publish(self._draft(order))
+        self._publish(self._draft_final(order))
+        self._offer_again(order)
+        order.order_line.tax_ids = self.tax_8
+        self.assertFalse(order.schedule_problem)
+        self._confirm(self._approve(order))
+        self.assertFalse(self._draft(order))
 
     def test_invoice_of_a_removed_line_takes_a_share_of_the_others(self):
         order = self._running_order(
@@ -395,20 +436,90 @@ class TestAmendmentRates(SettlementCase, AmendmentCommon):
         credit_note.action_post()
         self.assertFalse(order.amount_to_credit)
 
-    def test_excess_is_credited_of_the_line_that_became_cheaper(self):
+    def _create_two_rates_abroad(self):
+        """Return an order at 23 and 8 % and its first invoice, without taxes."""
         order = self._running_order(
             plan="instalments_3",
             lines=[self._create_line(1000.0), self._create_line(100.0, self.tax_8)],
         )
         position = self._create_abroad(0)
-        self._create_tax(
-            0,
-            name="Abroad too",
-            fiscal_position_ids=[Command.set(position.ids)],
-            original_tax_ids=[Command.set(self.tax_8.ids)],
+        self.env["account.tax"].search([("name", "=", "Abroad 0 %")]).write(
+            {"original_tax_ids": [Command.set((self.tax_23 | self.tax_8).ids)]}
         )
         order.fiscal_position_id = position
-        first = self._publish(self._draft(order, "2027-01-10"))
+        return order, self._publish(self._draft(order, "2027-01-10"))
+
+    def test_line_that_is_removed_is_credited_at_the_rates_of_the_invoice(self):
+        order, first = self._create_two_rates_abroad()
+        amendment = self._amend(order)
+        amendment.with_user(self.user_sales).order_line[1].unlink()
+        self._agree(amendment)
+        order.action_draft_credit_note()
+        credit_note = order.amended_credit_note_ids
+        self.assertEqual(
+            (credit_note.amount_untaxed, credit_note.amount_tax), (33.33, 0.0)
+        )
+        self.assertFalse(order.amount_to_credit)
+        credit_note.action_post()
+        self.assertFalse(order.amount_to_credit)
+        self._draft(order)
+        moves = order.schedule_line_ids.move_ids | credit_note
+        charged = sum(moves.mapped("amount_untaxed_signed"))
+        self.assertAlmostEqual(charged, 1000.0)
+        self.assertEqual(first.amount_untaxed, 366.67)
+
+    def test_excess_of_a_typed_line_is_credited_once(self):
+        order = self._running_order(
+            plan="instalments_3",
+            lines=[self._create_line(1000.0), self._create_line(100.0, self.tax_8)],
+        )
+        first = self._draft(order, "2027-01-10")
+        first.invoice_line_ids.unlink()
+        abroad = self._create_tax(0, name="Abroad")
+        first.invoice_line_ids = [
+            Command.create(
+                {
+                    "name": "By hand",
+                    "price_unit": 400.0,
+                    "tax_ids": [Command.set(abroad.ids)],
+                }
+            )
+        ]
+        self._publish(first)
+        amendment = self._amend(order)
+        amendment.with_user(self.user_sales).order_line[1].price_unit = 10.0
+        self._agree(amendment)
+        self.assertEqual(order.amount_to_credit, 28.47)
+        order.action_draft_credit_note()
+        self.assertFalse(order.amount_to_credit)
+
+    def test_payment_is_drafted_again_beside_one_that_was_credited_before(self):
+        order = self._create_order(
+            payment_mode="instalments",
+            schedule_line_ids=[
+                Command.create(
+                    {
+                        "name": f"Part of {percent} %",
+                        "amount_type": "percent",
+                        "percent": percent,
+                        "date_due": "2027-01-15",
+                    }
+                )
+                for percent in (10, 90)
+            ],
+        )
+        self._confirm(self._approve(order))
+        small, large = self._publish(self._draft(order)).sorted("amount_total")
+        credit_note = self._reverse_invoice(large)
+        self._edit(credit_note, price_unit=500.0)
+        credit_note.action_post()
+        self._agree(self._amend(order, price_unit=500.0))
+        self._reverse_invoice(small, post=True)
+        again = small.schedule_line_id.action_draft_again()
+        self.assertEqual(again.amount_untaxed, 100.0)
+
+    def test_excess_is_credited_of_the_line_that_became_cheaper(self):
+        order, first = self._create_two_rates_abroad()
         charged = first.invoice_line_ids.mapped("price_subtotal")
         self.assertEqual(charged, [0.0, 333.34, 33.33])
         amendment = self._amend(order)

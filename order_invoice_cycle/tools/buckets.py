@@ -136,21 +136,21 @@ def deduct(base_lines, buckets, company):
 
 
 def take_at_agreed_rates(bucket, agreed, included):
-    """Return what an invoice took of an order line, at the rates of the order line.
+    """Return what an invoice took of order lines, at the rates of the order lines.
 
     What was agreed is the price. An invoice that is taxed otherwise takes the share of
     it that it charges; a tax is part of the price where it is included in that.
 
-    :param dict bucket: what was invoiced of the order line
-    :param dict agreed: the rounded base line of the order line
+    :param dict bucket: what was invoiced of the order lines
+    :param list agreed: the rounded base lines of order lines with one set of taxes
     :param set included: the ids, as text, of the taxes that are included in prices
-    :return: a bucket, the same one at the same rates; None when the order line has no
-        price that anything could be a share of
+    :return: a bucket, the same one at the same rates; None when the order lines have
+        no price that anything could be a share of
     """
-    if has_rates_of(bucket, [agreed]):
+    if has_rates_of(bucket, agreed):
         return bucket
-    currency = agreed["currency_id"]
-    whole = _sum_lines([agreed])
+    currency = agreed[0]["currency_id"]
+    whole = _sum_lines(agreed)
     # An agreed price without taxes is compared with what is charged without them.
     included = included if included & set(bucket["tax"]) else set()
     charged, total = get_price(bucket, included), get_price(whole, included)
@@ -161,7 +161,7 @@ def take_at_agreed_rates(bucket, agreed, included):
         for tax, amounts in whole["tax"].items()
     }
     left = charged - sum(amount for tax, amount in taxes.items() if tax in included)
-    taken = make_buckets(_scale([agreed], whole, currency.round(left), taxes))[0]
+    taken = make_buckets(_scale(agreed, whole, currency.round(left), taxes))[0]
     return {**taken, "line": bucket["line"]}
 
 
