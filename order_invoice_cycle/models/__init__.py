@@ -61,6 +61,7 @@ from . import sale_order_prepayment
 from . import sale_order_price
 from . import sale_order_running
 from . import sale_order_settlement
+from . import sale_order_final_invoice
 from . import sale_order_document
 from . import sale_order_terms_text
 from . import sale_order_form

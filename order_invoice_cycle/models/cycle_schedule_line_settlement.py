@@ -26,7 +26,7 @@ class CycleScheduleLine(models.Model):
     invoice_difference = fields.Monetary(
         string="Difference",
         compute="_compute_invoice_difference",
-        help="How much more (or less) than scheduled its invoice charges.",
+        help="How much more (or less) of the order than scheduled its invoice takes.",
     )
     is_credited = fields.Boolean(
         compute="_compute_is_credited",
