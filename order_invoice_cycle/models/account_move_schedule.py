@@ -60,7 +60,12 @@ class AccountMove(models.Model):
         moves = self.filtered(
             lambda move: move.schedule_line_id or move.reversed_entry_id
         )
-        (moves | moves.reversed_entry_id).schedule_line_id._settle_deposits()
+        lines = (moves | moves.reversed_entry_id).schedule_line_id
+        lines._settle_deposits()
+        lines._settle_credited_offer()
+        # The customer agreed to the amendment that this credits the excess of.
+        agreed = self.filtered("amended_order_id").reversed_entry_id.schedule_line_id
+        agreed._settle_credited_excess()
 
     def _hold_scheduled_payments(self, lines, reason):
         """The payment takes its share again once its invoice is gone."""

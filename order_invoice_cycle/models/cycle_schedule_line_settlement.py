@@ -215,6 +215,19 @@ class CycleScheduleLine(models.Model):
             if rows is not None:
                 line.settled_amounts = line._prepare_settled(rows)
 
+    def _settle_credited_offer(self):
+        """Let a credit note count that an offer below what was invoiced waits for."""
+        for line in self.sudo():
+            is_offered = "offered" in (line.settled_amounts or {})
+            if is_offered and line.order_id._get_invoiced_problem():
+                line._settle_in_offer()
+
+    def _settle_credited_excess(self):
+        """Let the credit note of an amendment's excess count for its payment."""
+        for line in self.sudo().filtered("settled_amounts"):
+            if line.order_id.state == "sale":
+                line._settle()
+
     def _unsettle(self):
         """Let payments whose invoice is gone take what the other invoices leave."""
         for order, lines in (
@@ -237,12 +250,14 @@ class CycleScheduleLine(models.Model):
             if order.state == "sale" and order.payment_mode != "recurring":
                 others = (order.schedule_line_ids - self).filtered(
                     lambda line: (
-                        line._is_posted()
+                        not line.settled_amounts
                         and not line.is_credited
-                        and not line.settled_amounts
+                        and (line._is_posted() or line.is_skipped)
                     )
                 )
-                took = others.filtered(lambda line: line._charged_its_share())
+                took = others.filtered(
+                    lambda line: line.is_skipped or line._charged_its_share()
+                )
                 took._freeze()
                 (others - took)._settle_charged()
 

@@ -126,23 +126,30 @@ class SaleOrder(models.Model):
         }
 
     def _prepare_fixed_taxes(self, bucket, price, quantity):
-        """Return the ``extra_tax_data`` that fix a line to the amounts of a bucket."""
-        names = ("tax_amount_currency", "tax_amount", "base_amount_currency")
+        """Return the ``extra_tax_data`` that fix a line to the amounts of a bucket.
+
+        Amounts of different currency rates are converted by core, at that of the day.
+        """
+        names = ["tax_amount_currency", "tax_amount", "base_amount_currency"]
+        names.append("base_amount")
         fixed = {
             tax: {
                 name: amount * quantity
-                for name, amount in zip((*names, "base_amount"), amounts, strict=True)
+                for name, amount in zip(names, amounts, strict=True)
+                if bucket["rate"] or name.endswith("_currency")
             }
             for tax, amounts in bucket["tax"].items()
             if tax.isdigit()
         }
-        return fixed and {
+        values = {
             "manual_total_excluded_currency": bucket["untaxed"][0] * quantity,
-            "manual_total_excluded": bucket["untaxed"][1] * quantity,
             "manual_tax_amounts": fixed,
             "currency_id": self.currency_id.id,
             "price_unit": price,
             "discount": 0.0,
             "quantity": quantity,
-            "rate": bucket["rate"],
         }
+        if bucket["rate"]:
+            values["manual_total_excluded"] = bucket["untaxed"][1] * quantity
+            values["rate"] = bucket["rate"]
+        return fixed and values

@@ -76,9 +76,12 @@ class SaleOrder(models.Model):
         return (
             self._get_renewal_problem()
             or self._get_schedule_dates_problem()
-            or (self.payment_mode != "recurring" and self._get_schedule_sum_problem())
+            or (self.payment_mode != "recurring" and self._get_amounts_problem())
             or False
         )
+
+    def _get_amounts_problem(self):
+        return self._get_invoiced_problem() or self._get_schedule_sum_problem()
 
     def _get_renewal_problem(self):
         """Return what is contradictory about term, notice and service, or False."""

@@ -92,9 +92,6 @@ class SaleOrder(models.Model):
             lambda line: line._is_posted() or line.is_skipped
         )._settle_in_offer()
 
-    def _get_schedule_sum_problem(self):
-        return self._get_invoiced_problem() or super()._get_schedule_sum_problem()
-
     def _get_invoiced_problem(self):
         """Return why invoices of before do not fit an order offered again, or False."""
         lines = self.schedule_line_ids.filtered(

@@ -301,14 +301,29 @@ class TestSettlementRates(SettlementCase):
         rest = final.schedule_line_id.action_draft_again()
         self.assertEqual(rest.amount_total, 861.0)
 
-    def test_credited_deposit_is_not_deducted_at_the_rate_of_another_day(self):
+    def _create_euro(self):
+        """Return a pricelist in a currency that is dearer from February on."""
         currency = self.setup_other_currency(
             "EUR", rates=[("1900-01-01", 0.25), ("2027-02-01", 0.2)]
         )
-        pricelist = self.env["product.pricelist"].create(
+        return self.env["product.pricelist"].create(
             {"name": "Euro", "currency_id": currency.id}
         )
-        order, deposit = self._create_deposit_order(pricelist_id=pricelist.id)
+
+    def test_deposit_credited_at_another_rate_is_deducted_at_that_of_the_day(self):
+        order, deposit = self._create_deposit_order(pricelist_id=self._create_euro().id)
+        self._publish(deposit)
+        credit_note = self._reverse_invoice(deposit)
+        credit_note.invoice_date = "2027-02-10"
+        self._edit(credit_note, price_unit=100.0)
+        credit_note.action_post()
+        final = self._publish(self._draft_final(order), "2027-03-01")
+        deducted = final.invoice_line_ids.filtered(lambda line: line.quantity < 0)
+        self.assertEqual(deducted.amount_currency, 200.0)
+        self.assertEqual(deducted.balance, 1000.0)
+
+    def test_credited_deposit_is_not_deducted_at_the_rate_of_another_day(self):
+        order, deposit = self._create_deposit_order(pricelist_id=self._create_euro().id)
         self._publish(deposit)
         credit_note = self._reverse_invoice(deposit)
         credit_note.invoice_date = "2027-02-10"
@@ -355,6 +370,17 @@ class TestSettlementRates(SettlementCase):
         self._draft(order)
         self.assertEqual(first.amount_untaxed, 366.67)
         self.assertEqual(self._get_charged(order), 1000.0)
+
+    def test_credit_note_lets_an_offer_go_below_what_was_invoiced(self):
+        order = self._running_order(plan="instalments_3")
+        first = self._publish(self._draft(order, "2027-01-10"))
+        self._offer_again(order)
+        order.order_line.price_unit = 200.0
+        self.assertIn("were invoiced beyond", order.schedule_problem)
+        credit_note = self._reverse_invoice(first)
+        self._edit(credit_note, price_unit=133.34)
+        credit_note.action_post()
+        self.assertNotIn("were invoiced beyond", order.schedule_problem or "")
 
     def test_offer_below_what_was_invoiced_of_a_tax_is_refused(self):
         order = self._running_order(
@@ -517,6 +543,41 @@ class TestAmendmentRates(SettlementCase, AmendmentCommon):
         self._reverse_invoice(small, post=True)
         again = small.schedule_line_id.action_draft_again()
         self.assertEqual(again.amount_untaxed, 100.0)
+
+    def test_payment_is_drafted_again_beside_a_credited_excess(self):
+        order = self._running_order(plan="instalments_3")
+        first, second = self._publish(self._draft(order, "2027-02-10")).sorted("id")
+        self._agree(self._amend(order, price_unit=500.0))
+        order.action_draft_credit_note()
+        order.amended_credit_note_ids.action_post()
+        self.assertEqual(self._get_totals(order), [410.0, 205.0, 0.0])
+        self.assertFalse(order.has_schedule_difference)
+        self._reverse_invoice(first, post=True)
+        again = first.schedule_line_id.action_draft_again()
+        self.assertEqual(again.amount_untaxed, 333.34)
+        self.assertTrue(second)
+
+    def test_excess_is_credited_at_the_rate_of_the_day(self):
+        currency = self.setup_other_currency(
+            "EUR", rates=[("1900-01-01", 0.25), ("2027-01-12", 0.2)]
+        )
+        pricelist = self.env["product.pricelist"].create(
+            {"name": "Euro", "currency_id": currency.id}
+        )
+        order = self._running_order(
+            plan="instalments_3",
+            pricelist_id=pricelist.id,
+            date_order="2027-01-01 12:00:00",
+        )
+        self._publish(self._draft(order, "2027-02-10"))
+        self._agree(self._amend(order, price_unit=500.0))
+        order.action_draft_credit_note()
+        credit_note = order.amended_credit_note_ids
+        self.assertEqual(credit_note.amount_untaxed, 166.67)
+        rate = credit_note.invoice_currency_rate
+        self.assertAlmostEqual(
+            credit_note.amount_untaxed_signed, -166.67 / rate, places=2
+        )
 
     def test_excess_is_credited_of_the_line_that_became_cheaper(self):
         order, first = self._create_two_rates_abroad()

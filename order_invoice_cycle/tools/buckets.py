@@ -46,6 +46,8 @@ def merge_buckets(
 ):
     """Return the buckets with those of equal taxes added up, rounded, without zeros.
 
+    Amounts of days with different currency rates have no rate together, ``None``.
+
     :param bool keep_account: False adds up what is on different accounts as well
     :param bool keep_line: True adds up only what is for the same order line
 
@@ -72,6 +74,7 @@ def merge_buckets(
         total = merged.setdefault(
             key, _empty_bucket(key[0], bucket["account"], key[2], bucket["rate"])
         )
+        total["rate"] = _common_rate(total["rate"], bucket["rate"])
         for place in (DOCUMENT, COMPANY):
             total["untaxed"][place] += bucket["untaxed"][place]
         for tax, amounts in bucket["tax"].items():
@@ -235,6 +238,11 @@ def _empty_bucket(taxes, account, line, rate):
     }
 
 
+def _common_rate(rate, other):
+    is_same = rate and other and abs(rate - other) <= 1e-9 * abs(rate)
+    return rate if is_same else None
+
+
 def _is_zero(bucket, currencies):
     # What is nothing in the one currency may be a cent in the other.
     return all(
@@ -269,6 +277,7 @@ def _deduct_bucket(base_lines, bucket, company):
     if left * _net(whole) <= 0:
         nothing = _scale(base_lines, whole, 0.0, dict.fromkeys(whole["tax"], 0.0))
         over = {**bucket, "untaxed": _minus(bucket["untaxed"], whole["untaxed"])}
+        over["rate"] = _common_rate(bucket["rate"], whole["rate"])
         over["tax"] = {
             tax: _minus(amounts, whole["tax"].get(tax, [0.0] * 4))
             for tax, amounts in bucket["tax"].items()
