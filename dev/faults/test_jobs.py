@@ -9,13 +9,14 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from contextlib import suppress
 from unittest.mock import patch
 
 from dateutil.relativedelta import relativedelta
 
 from odoo.fields import Date
 from odoo.modules.registry import Registry
-from odoo.service.model import retrying
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, retrying
 from odoo.tools import config
 
 from odoo.addons.base.models import ir_cron
@@ -211,9 +212,12 @@ class TestDraftingJob(JobCase):
         self._tell(runs=runs, failed=0)
 
     def _change_orders(self) -> None:
-        """Write on the same orders and their invoices, without a pause."""
+        """Write on the same orders and their invoices, without a pause.
+
+        Who could not write for too long is told so, and goes on with another order.
+        """
         while True:
-            with self.env() as env:
+            with suppress(*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY), self.env() as env:
                 order = env["sale.order"].browse(random.choice(self.order_ids))
 
                 def write(order=order):
