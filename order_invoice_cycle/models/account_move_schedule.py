@@ -47,16 +47,17 @@ class AccountMove(models.Model):
 
     def _post(self, soft=True):
         posted = super()._post(soft)
-        posted._settle_deposits()
+        posted._settle_payments()
         (posted | posted.reversed_entry_id).schedule_line_id._tell_live_amendment()
         return posted
 
     def button_draft(self):
         result = super().button_draft()
-        self._settle_deposits()
+        self._settle_payments()
         return result
 
-    def _settle_deposits(self):
+    def _settle_payments(self):
+        """Let the schedule follow what was posted, credited or reset to draft."""
         moves = self.filtered(
             lambda move: move.schedule_line_id or move.reversed_entry_id
         )

@@ -193,7 +193,7 @@ class CycleScheduleLine(models.Model):
         :param list buckets: what it counts as; by default what they took of the order
         """
         parts = self._get_taken_parts(rows)
-        taken = self._merge([bucket for _row, part in parts for bucket in part])
+        taken = self._merge_parts(parts)
         settled = {"buckets": taken if buckets is None else buckets}
         if not self._is_equal(rows, taken):
             # At other rates: later credit notes are compared with these.

@@ -67,8 +67,7 @@ class CycleScheduleLine(models.Model):
 
     def _at_rates_of_order(self, rows):
         """Return what was charged by order line as what it took of the order."""
-        parts = self._get_taken_parts(rows)
-        return self._merge([bucket for _row, part in parts for bucket in part])
+        return self._merge_parts(self._get_taken_parts(rows))
 
     def _get_taken_parts(self, rows):
         """Return what each row that was charged took of the order.
@@ -165,8 +164,8 @@ class CycleScheduleLine(models.Model):
         :param counted: see :meth:`_get_net_rows`
         """
         self.ensure_one()
-        charged = self._get_net_buckets(**counted)
-        taken = self._get_taken_buckets(**counted)
+        charged = self._get_net_rows(**counted)
+        taken = self._at_rates_of_order(charged)
         compare = self.currency_id.compare_amounts
         untaxed, tax = sum_buckets(taken)
         is_untaxed = not compare(untaxed, self.amount_untaxed)
@@ -185,8 +184,7 @@ class CycleScheduleLine(models.Model):
     # === WHAT COULD BE CREDITED === #
 
     def _get_uncredited_parts(self):
-        """Return what the invoices charged that no credit note takes back, with what
-        that is of the order.
+        """Return what was charged and not credited, with what that is of the order.
 
         A credit note that is still a draft counts: it was asked for already. At the
         rates at which it was settled.
@@ -232,8 +230,7 @@ class CycleScheduleLine(models.Model):
 
     def _get_uncredited_buckets(self):
         """Return what was charged and not credited, as what that is of the order."""
-        parts = self._get_uncredited_parts()
-        return self._merge([bucket for _row, part in parts for bucket in part])
+        return self._merge_parts(self._get_uncredited_parts())
 
     def _get_charged_for(self, buckets):
         """Return what the invoices charged for a part of what they took.
@@ -278,6 +275,9 @@ class CycleScheduleLine(models.Model):
         return merge_buckets(
             buckets, self.currency_id, self.company_id.currency_id, **kept
         )
+
+    def _merge_parts(self, parts):
+        return self._merge([bucket for _row, part in parts for bucket in part])
 
     def _round_together(self, rows):
         """Return the rows rounded so that they add up to what they did unrounded."""

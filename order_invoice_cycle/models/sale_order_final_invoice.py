@@ -1,9 +1,16 @@
 from odoo import models
 from odoo.fields import Command
 
-from ..tools.buckets import deduct
+from ..tools.buckets import deduct, get_price
 
 DEDUCTION_SEQUENCE = 100000  # after every line of the order
+# What core calls the amounts of a tax in a bucket, in their order.
+FIXED_AMOUNTS = (
+    "tax_amount_currency",
+    "tax_amount",
+    "base_amount_currency",
+    "base_amount",
+)
 
 
 class SaleOrder(models.Model):
@@ -33,8 +40,8 @@ class SaleOrder(models.Model):
         if not buckets or self._has_other_taxes_now():
             return none
         for deposit in posted:
-            taken = deposit._get_taken_buckets()
-            if not deposit._is_equal(deposit._get_net_buckets(), taken):
+            charged = deposit._get_net_rows()
+            if not deposit._is_equal(charged, deposit._at_rates_of_order(charged)):
                 return none
         base_lines = self._get_rounded_base_lines()
         return none if deduct(base_lines, buckets, self.company_id)[1] else final
@@ -101,11 +108,9 @@ class SaleOrder(models.Model):
     def _prepare_fixed_line(self, bucket, quantity):
         """Return an invoice line with exactly the amounts of a bucket."""
         taxes = self.env["account.tax"].browse(bucket["taxes"])
-        price = bucket["untaxed"][0] + sum(
-            amounts[0]
-            for tax, amounts in bucket["tax"].items()
-            if tax.isdigit() and taxes.browse(int(tax)).price_include
-        )
+        charged = taxes.browse(int(tax) for tax in bucket["tax"] if tax.isdigit())
+        included = charged.filtered("price_include").ids
+        price = get_price(bucket, {str(tax_id) for tax_id in included})
         # Core adds up by order line what was invoiced: the first with these taxes.
         lines = self._get_priced_lines()
         line = (
@@ -130,12 +135,10 @@ class SaleOrder(models.Model):
 
         Amounts of different currency rates are converted by core, at that of the day.
         """
-        names = ["tax_amount_currency", "tax_amount", "base_amount_currency"]
-        names.append("base_amount")
         fixed = {
             tax: {
                 name: amount * quantity
-                for name, amount in zip(names, amounts, strict=True)
+                for name, amount in zip(FIXED_AMOUNTS, amounts, strict=True)
                 if bucket["rate"] or name.endswith("_currency")
             }
             for tax, amounts in bucket["tax"].items()

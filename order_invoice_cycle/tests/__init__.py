@@ -7,6 +7,7 @@ from . import test_amendment
 from . import test_amendment_credit
 from . import test_amendment_effects
 from . import test_amendment_invoiced
+from . import test_amendment_rates
 from . import test_amendment_recurring
 from . import test_approval
 from . import test_approval_access

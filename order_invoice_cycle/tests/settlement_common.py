@@ -27,6 +27,13 @@ class SettlementCase(CycleCommon):
                 for field, value in values.items():
                     edited[field] = value
 
+    def _type(self, move, price, taxes):
+        """Replace the lines of a draft by one that belongs to no order line."""
+        move.invoice_line_ids.unlink()
+        values = {"name": "By hand", "price_unit": price}
+        values["tax_ids"] = [Command.set(taxes.ids)]
+        move.invoice_line_ids = [Command.create(values)]
+
     def _create_abroad(self, rate, original=None, **values):
         """Return a fiscal position that maps a tax, by default 23 %, to another."""
         position = self.env["account.fiscal.position"].create({"name": "Abroad"})
